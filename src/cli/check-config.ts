@@ -1,0 +1,27 @@
+// Cli: checks the configuration without starting anything; promises every problem at once.
+
+import { ConfigError, parseConfig, VARIABLES } from '../config.ts'
+import type { Command } from './command.ts'
+
+/** `tocsin check-config` */
+export const checkConfigCommand: Command = {
+  summary: `Checks the configuration. The variables, in the environment or in the JSON file that TOCSIN_CONFIG names:\n\n${Object.entries(
+    VARIABLES,
+  )
+    .map(([name, { help }]) => `  ${name.padEnd(30)} ${help}`)
+    .join('\n')}`,
+  usage: 'check-config',
+  options: {},
+  async run(context) {
+    try {
+      const config = parseConfig(context.env)
+      context.print('The configuration is good:')
+      for (const [name, value] of Object.entries(config))
+        context.print(`  ${name}: ${String(value)}`)
+      return { document: { problems: [], config } }
+    } catch (error) {
+      if (!(error instanceof ConfigError) || !context.json) throw error
+      return { document: { problems: error.problems }, exitCode: 1 }
+    }
+  },
+}

@@ -1,0 +1,44 @@
+// Cli: what a command is; promises each the same shape: help, options, one JSON document at the end.
+
+/** What a command is given. */
+export interface CommandContext {
+  readonly positionals: readonly string[]
+  readonly values: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Whether only the document is wanted. */
+  readonly json: boolean
+  /** Prints a line for people; silent with `--json`. */
+  print(line: string): void
+  /** Aborts when the process is told to stop. */
+  readonly signal: AbortSignal
+}
+
+/** What a command leaves: a document for machines, and its exit status (0 unless said otherwise). */
+export interface CommandResult {
+  readonly document: unknown
+  readonly exitCode?: number
+}
+
+/** An option of a command. */
+export interface CommandOption {
+  readonly type: 'string' | 'boolean'
+  readonly multiple?: boolean
+  readonly help: string
+}
+
+/** A command of the command line. */
+export interface Command {
+  readonly summary: string
+  /** What follows `tocsin`. */
+  readonly usage: string
+  readonly options: Readonly<Record<string, CommandOption>>
+  /** Whether the document is the last line also without `--json`. */
+  readonly alwaysDocument?: true
+  run(context: CommandContext): Promise<CommandResult>
+}
+
+/** An option's text, or undefined when it wasn't given. */
+export function textOption(context: CommandContext, name: string): string | undefined {
+  const value = context.values[name]
+  return typeof value === 'string' ? value : undefined
+}

@@ -1,0 +1,90 @@
+// Cli: the one table of commands; promises that a command's code is loaded only when it runs.
+
+import type { Command } from './command.ts'
+
+/** A row of the table. */
+interface CommandRow {
+  readonly summary: string
+  load(): Promise<Command>
+}
+
+/** Every command, by the words that name it. */
+export const COMMANDS: Readonly<Record<string, CommandRow>> = {
+  start: {
+    summary: 'serves everything on one port',
+    load: async () => (await import('./start.ts')).startCommand,
+  },
+  demo: {
+    summary: 'a simulated town: from positive tests to warned phones',
+    load: async () => {
+      const [{ demoCommand }, { startServer }] = await Promise.all([
+        import('./demo.ts'),
+        import('../main.ts'),
+      ])
+      return demoCommand(startServer)
+    },
+  },
+  'check-config': {
+    summary: 'every problem of the configuration at once',
+    load: async () => (await import('./check-config.ts')).checkConfigCommand,
+  },
+  keygen: {
+    summary: 'makes a signing key',
+    load: async () => (await import('./keygen.ts')).keygenCommand,
+  },
+  'authority add': {
+    summary: 'registers a health authority whose certificates are accepted',
+    load: async () => (await import('./authority.ts')).authorityAddCommand,
+  },
+  'authority list': {
+    summary: 'lists the health authorities',
+    load: async () => (await import('./authority.ts')).authorityListCommand,
+  },
+  'authority disable': {
+    summary: 'refuses the certificates of a health authority from now on',
+    load: async () => (await import('./authority.ts')).authorityDisableCommand,
+  },
+  'stream add': {
+    summary: 'adds a stream of signed files',
+    load: async () => (await import('./stream.ts')).streamAddCommand,
+  },
+  'stream list': {
+    summary: 'lists the streams',
+    load: async () => (await import('./stream.ts')).streamListCommand,
+  },
+  publish: {
+    summary: 'makes the releases that are due',
+    load: async () => (await import('./publish.ts')).publishCommand,
+  },
+  verify: {
+    summary: 'checks published files: signatures, digests, continuity',
+    load: async () => (await import('./verify.ts')).verifyCommand,
+  },
+  'log verify': {
+    summary: 'checks the log, its tree and every table against each other',
+    load: async () => (await import('./log.ts')).logVerifyCommand,
+  },
+  'realm add': {
+    summary: 'adds a realm of the authority zone',
+    load: async () => (await import('./realm.ts')).realmAddCommand,
+  },
+  'realm list': {
+    summary: 'lists the realms',
+    load: async () => (await import('./realm.ts')).realmListCommand,
+  },
+  'api-key add': {
+    summary: 'makes an API key of a realm, shown once',
+    load: async () => (await import('./api-key.ts')).apiKeyAddCommand,
+  },
+}
+
+/** The command that the first one or two words name, and how many they were. */
+export function findCommand(
+  args: readonly string[],
+): (CommandRow & { readonly words: number }) | undefined {
+  for (const words of [2, 1]) {
+    const row = COMMANDS[args.slice(0, words).join(' ')]
+    if (row !== undefined && args.length >= words) return { ...row, words }
+  }
+  return undefined
+}

@@ -1,0 +1,135 @@
+// Cli: finds the command and runs it; promises help everywhere, one JSON document on demand, and errors as one line with a code.
+
+import { parseArgs } from 'node:util'
+import { TocsinError } from '../errors.ts'
+import type { Command, CommandContext } from './command.ts'
+import { COMMANDS, findCommand } from './commands.ts'
+
+/** Runs `tocsin` with these arguments. @returns the exit status: 0, 1 for an error, 2 for wrong usage */
+export async function runCommandLine(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  output: { out(line: string): void; err(line: string): void },
+  signal: AbortSignal,
+): Promise<number> {
+  try {
+    if (args[0] === '--version') {
+      const { VERSION } = await import('../operate/version.ts')
+      output.out(VERSION)
+      return 0
+    }
+    const found = findCommand(args)
+    if (found === undefined) return helpOrUnknown(args, output)
+    const command = await found.load()
+    return await run(command, args.slice(found.words), env, output, signal)
+  } catch (error) {
+    return report(error, output)
+  }
+}
+
+async function run(
+  command: Command,
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  output: { out(line: string): void; err(line: string): void },
+  signal: AbortSignal,
+): Promise<number> {
+  const { values, positionals } = parse(command, args)
+  if (values['help'] === true) {
+    output.out(helpOf(command))
+    return 0
+  }
+  const json = values['json'] === true
+  const context: CommandContext = {
+    positionals,
+    values,
+    env,
+    json,
+    print: (line) => (json ? undefined : output.out(line)),
+    signal,
+  }
+  const { document, exitCode } = await command.run(context)
+  if (json || command.alwaysDocument === true) output.out(JSON.stringify(document))
+  return exitCode ?? 0
+}
+
+function parse(command: Command, args: readonly string[]) {
+  const options = Object.fromEntries(
+    Object.entries(command.options).map(([name, { type, multiple }]) => [
+      name,
+      { type, multiple: multiple === true },
+    ]),
+  )
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { ...options, help: { type: 'boolean', short: 'h' }, json: { type: 'boolean' } },
+    })
+  } catch (error) {
+    throw new TocsinError(
+      'usage',
+      `${(error as Error).message.split('. To specify')[0]}. See tocsin ${command.usage.split(' ')[0]} --help.`,
+    )
+  }
+}
+
+function helpOf(command: Command): string {
+  const options = {
+    ...command.options,
+    json: { type: 'boolean', help: 'print one JSON document as the last line' },
+  }
+  const lines = Object.entries(options).map(
+    ([name, { type, help }]) =>
+      `  ${`--${name}${type === 'string' ? ' VALUE' : ''}`.padEnd(24)} ${help}`,
+  )
+  return `${command.summary}\n\nUsage: tocsin ${command.usage}\n\n${lines.join('\n')}`
+}
+
+function helpOrUnknown(
+  args: readonly string[],
+  output: { out(line: string): void; err(line: string): void },
+): number {
+  const list = Object.entries(COMMANDS).map(
+    ([name, { summary }]) => `  ${name.padEnd(20)} ${summary}`,
+  )
+  const help = `tocsin COMMAND [OPTIONS]\n\n${list.join('\n')}\n\nEvery command takes --help and --json.`
+  if (args.length === 0 || args[0] === '--help' || args[0] === '-h' || args[0] === 'help') {
+    output.out(help)
+    return 0
+  }
+  throw new TocsinError(
+    'usage',
+    `There is no command "${args.slice(0, 2).join(' ')}": tocsin --help lists them.`,
+  )
+}
+
+function report(error: unknown, output: { err(line: string): void }): number {
+  if (error instanceof TocsinError) {
+    output.err(`tocsin: ${error.code}: ${error.message}`)
+    return error.code === 'usage' ? 2 : 1
+  }
+  output.err(`tocsin: internal_error: ${error instanceof Error ? error.message : String(error)}`)
+  if (process.env['TOCSIN_LOG_LEVEL'] === 'debug' && error instanceof Error)
+    output.err(error.stack ?? '')
+  return 1
+}
+
+if (process.argv[1] !== undefined && import.meta.main) {
+  const stop = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(name, () => {
+      // A second signal does not wait.
+      if (stop.signal.aborted) process.exit(1)
+      stop.abort()
+    })
+  process.exitCode = await runCommandLine(
+    process.argv.slice(2),
+    process.env,
+    {
+      out: (line) => process.stdout.write(`${line}\n`),
+      err: (line) => process.stderr.write(`${line}\n`),
+    },
+    stop.signal,
+  )
+}

@@ -1,0 +1,114 @@
+// Db: numbered SQL files applied once each, forward only; promises that twenty processes may do it at once.
+
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import type pg from 'pg'
+import { TocsinError } from '../errors.ts'
+import { connectOnce, type Address } from './database.ts'
+import { schemaOf, ZONES, type Zone } from './zones.ts'
+
+const FOLDER = new URL('../../migrations/', import.meta.url)
+const NAME = /^(\d{4})-([a-z0-9-]+)\.(both|key|authority)\.sql$/
+
+/** One migration file: `NNNN-what.(both|key|authority).sql`; the last part says in which zones' schemas it runs. */
+export interface Migration {
+  readonly number: number
+  readonly name: string
+  readonly zones: readonly Zone[]
+  readonly text: string
+  readonly digest: string
+}
+
+/** The migrations that this version brings, in order. */
+export async function readMigrations(): Promise<Migration[]> {
+  const migrations: Migration[] = []
+  for (const file of (await readdir(FOLDER)).sort()) {
+    const match = NAME.exec(file)
+    if (match === null) continue
+    const text = await readFile(new URL(file, FOLDER), 'utf8')
+    migrations.push({
+      number: Number(match[1]),
+      name: file,
+      zones: match[3] === 'both' ? ZONES : [match[3] as Zone],
+      text,
+      digest: createHash('sha256').update(text).digest('hex'),
+    })
+  }
+  return migrations
+}
+
+// "TOCSIN" in ASCII: the advisory lock under which the schema is changed, one process at a time.
+const MIGRATION_LOCK = 0x544f4353494en
+
+/**
+ * Brings the schema to this version, then runs `after` under the same lock (for what is made once, such as logins).
+ *
+ * Each migration is one transaction, its row in `tocsin.migration` included: a crash leaves it done or not begun.
+ *
+ * @param owner the owner's login, not a zone's
+ * @throws TocsinError `schema_newer` when the database was migrated by a later version; `schema_changed` when a migration
+ * that was applied isn't the one that this version brings
+ */
+export async function migrate<Result>(
+  owner: Address,
+  after: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  const migrations = await readMigrations()
+  const client = await connectOnce(owner)
+  try {
+    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
+    await client.query(`create schema if not exists tocsin`)
+    await client.query(
+      `create table if not exists tocsin.migration (
+         number integer not null, zone text not null, name text not null, digest text not null,
+         primary key (number, zone))`,
+    )
+    await applyPending(client, migrations)
+    return await after(client)
+  } finally {
+    // Ending the session gives the lock back, whatever happened.
+    await client.end().catch(() => undefined)
+  }
+}
+
+async function applyPending(client: pg.Client, migrations: readonly Migration[]): Promise<void> {
+  const { rows } = await client.query<{ number: number; zone: Zone; digest: string }>(
+    'select number, zone, digest from tocsin.migration',
+  )
+  const applied = new Map(rows.map((row) => [`${row.number} ${row.zone}`, row.digest]))
+  const known = new Set(migrations.map((migration) => migration.number))
+  for (const row of rows)
+    if (!known.has(row.number))
+      throw new TocsinError(
+        'schema_newer',
+        `The database has migration ${row.number}, which this version does not know: run the newer version.`,
+      )
+  for (const migration of migrations)
+    for (const zone of migration.zones) {
+      const digest = applied.get(`${migration.number} ${zone}`)
+      if (digest === undefined) await applyOne(client, migration, zone)
+      else if (digest !== migration.digest)
+        throw new TocsinError(
+          'schema_changed',
+          `Migration ${migration.name} was applied in another form: restore the file, and put the change in a new one.`,
+        )
+    }
+}
+
+async function applyOne(client: pg.Client, migration: Migration, zone: Zone): Promise<void> {
+  const schema = schemaOf(zone)
+  await client.query('begin')
+  try {
+    await client.query(`create schema if not exists ${schema}`)
+    await client.query(`set local search_path = ${schema}`)
+    await client.query(migration.text)
+    await client.query(
+      'insert into tocsin.migration (number, zone, name, digest) values ($1, $2, $3, $4)',
+      [migration.number, zone, migration.name, migration.digest],
+    )
+    await client.query('commit')
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined)
+    throw error
+  }
+}

@@ -1,0 +1,53 @@
+// Distribute: the one table of what is public: paths, content types, how long they may be kept; promises that nothing else is served.
+
+/** A kind of public file. */
+export interface PublicKind {
+  /** Matches the whole path below the served root. */
+  readonly pattern: RegExp
+  readonly contentType: string
+  readonly cacheControl: string
+  /** The same path gives the same bytes for ever. */
+  readonly immutable: boolean
+}
+
+const STREAM = '[a-z0-9][a-z0-9-]{0,62}'
+
+/** Every kind of public file. */
+export const PUBLIC_KINDS: readonly PublicKind[] = [
+  {
+    pattern: new RegExp(`^exports/${STREAM}/[0-9]{1,12}-[0-9]{1,12}-[0-9]{5}\\.zip$`),
+    contentType: 'application/zip',
+    cacheControl: 'public, max-age=86400, immutable',
+    immutable: true,
+  },
+  {
+    pattern: new RegExp(`^exports/${STREAM}/index\\.txt$`),
+    contentType: 'text/plain; charset=us-ascii',
+    cacheControl: 'no-cache, max-age=0',
+    immutable: false,
+  },
+  {
+    pattern: new RegExp(`^exports/${STREAM}/key\\.pem$`),
+    contentType: 'application/x-pem-file',
+    cacheControl: 'no-cache, max-age=0',
+    immutable: false,
+  },
+]
+
+/** The name of a stream. */
+export const STREAM_NAME = new RegExp(`^${STREAM}$`)
+
+/** The kind of a path, or undefined when nothing public can lie there. */
+export function publicKind(path: string): PublicKind | undefined {
+  return PUBLIC_KINDS.find((kind) => kind.pattern.test(path))
+}
+
+/** A zip's path as the index and the log name it; below `exports/` in the store. */
+export function zipPath(stream: string, start: number, end: number, number: number): string {
+  return `${stream}/${start}-${end}-${String(number).padStart(5, '0')}.zip`
+}
+
+/** A path of the index, as the store has it. */
+export function storePath(path: string): string {
+  return `exports/${path}`
+}

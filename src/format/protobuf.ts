@@ -1,0 +1,173 @@
+// Format: the few parts of protocol buffers that exposure notification uses; promises that no length of an attacker's is believed.
+
+import { FormatError } from './format-error.ts'
+
+/** Wire types (protobuf encoding, "Message Structure"). */
+export const VARINT = 0
+export const FIXED64 = 1
+export const LENGTH_DELIMITED = 2
+const FIXED32 = 5
+
+/** A growing buffer of encoded fields. */
+export class ProtobufWriter {
+  #bytes: Uint8Array
+  #length = 0
+
+  /** @param capacity bytes expected, so that nothing is copied when it is right */
+  constructor(capacity = 256) {
+    this.#bytes = new Uint8Array(capacity)
+  }
+
+  tag(field: number, wireType: number): void {
+    this.varint(field * 8 + wireType)
+  }
+
+  /** A varint of up to 53 bits; negative numbers as int32 are, in 10 bytes. */
+  varint(value: number): void {
+    if (value < 0) {
+      this.#negative(value)
+      return
+    }
+    this.#reserve(10)
+    let rest = value
+    for (; rest > 0x7f; rest = Math.floor(rest / 128))
+      this.#bytes[this.#length++] = (rest % 128) | 0x80
+    this.#bytes[this.#length++] = rest
+  }
+
+  /** sint32. */
+  zigzag(value: number): void {
+    this.varint(((value << 1) ^ (value >> 31)) >>> 0)
+  }
+
+  fixed64(value: number): void {
+    this.#reserve(8)
+    const view = new DataView(this.#bytes.buffer, this.#length)
+    view.setUint32(0, value >>> 0, true)
+    view.setUint32(4, Math.floor(value / 2 ** 32), true)
+    this.#length += 8
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length)
+    this.#bytes.set(bytes, this.#length)
+    this.#length += bytes.length
+  }
+
+  /** A length-delimited field. */
+  bytes(field: number, bytes: Uint8Array): void {
+    this.tag(field, LENGTH_DELIMITED)
+    this.varint(bytes.length)
+    this.raw(bytes)
+  }
+
+  finish(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  #negative(value: number): void {
+    let rest = BigInt.asUintN(64, BigInt(value))
+    this.#reserve(10)
+    for (; rest > 0x7fn; rest >>= 7n) this.#bytes[this.#length++] = Number(rest & 0x7fn) | 0x80
+    this.#bytes[this.#length++] = Number(rest)
+  }
+
+  #reserve(more: number): void {
+    if (this.#length + more <= this.#bytes.length) return
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more))
+    grown.set(this.#bytes.subarray(0, this.#length))
+    this.#bytes = grown
+  }
+}
+
+/** Reads fields one by one, in place: nothing is copied, and nothing is allocated by a length that was only declared. */
+export class ProtobufReader {
+  readonly bytes: Uint8Array
+  offset: number
+  readonly end: number
+
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
+    this.bytes = bytes
+    this.offset = start
+    this.end = end
+  }
+
+  get done(): boolean {
+    return this.offset >= this.end
+  }
+
+  /** A varint's value modulo 2^53; enough, since no field here is larger. @throws FormatError `protobuf_malformed` */
+  varint(): number {
+    let value = 0
+    let scale = 1
+    for (let count = 0; count < 10; count++) {
+      if (this.offset >= this.end) throw malformed('a number ends early')
+      const byte = this.bytes[this.offset++] as number
+      if (count < 7) value += (byte & 0x7f) * scale
+      scale *= 128
+      if (byte < 0x80) return value
+    }
+    throw malformed('a number has more than 10 bytes')
+  }
+
+  /** int32, which travels in 64 bits when negative. */
+  int32(): number {
+    return this.varint() | 0
+  }
+
+  sint32(): number {
+    const value = this.varint() >>> 0
+    return (value >>> 1) ^ -(value & 1)
+  }
+
+  /** Seconds and the like: up to 2^53. */
+  fixed64(): number {
+    this.#need(8)
+    const view = new DataView(this.bytes.buffer, this.bytes.byteOffset + this.offset, 8)
+    this.offset += 8
+    return view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32
+  }
+
+  /** The bounds of a length-delimited field; the reader moves behind it. */
+  delimited(): { readonly start: number; readonly end: number } {
+    const length = this.varint()
+    this.#need(length)
+    const start = this.offset
+    this.offset += length
+    return { start, end: this.offset }
+  }
+
+  /** Passes over a field that isn't known. Groups, which nobody writes any more, are refused. */
+  skip(wireType: number): void {
+    if (wireType === VARINT) this.varint()
+    else if (wireType === FIXED64) this.#advance(8)
+    else if (wireType === LENGTH_DELIMITED) this.delimited()
+    else if (wireType === FIXED32) this.#advance(4)
+    else throw malformed(`unknown wire type ${wireType}`)
+  }
+
+  #advance(length: number): void {
+    this.#need(length)
+    this.offset += length
+  }
+
+  #need(length: number): void {
+    if (length > this.end - this.offset) throw malformed('a field is longer than the message')
+  }
+}
+
+/** Reads the tag of the next field. */
+export function readTag(reader: ProtobufReader): {
+  readonly field: number
+  readonly wireType: number
+} {
+  const tag = reader.varint()
+  const field = Math.floor(tag / 8)
+  if (field === 0 || tag > 0xffffffff) throw malformed('a field has no valid number')
+  return { field, wireType: tag % 8 }
+}
+
+/** The error of a message that is none. */
+export function malformed(problem: string): FormatError {
+  return new FormatError('protobuf_malformed', `The message is malformed: ${problem}.`)
+}

@@ -1,0 +1,48 @@
+// Http: the routes of the key zone; promises that every reply of a submission carries its tracking id.
+
+import { MAX_BODY_BYTES } from '../submit/parse-publish.ts'
+import { publishV1, type PublishContext } from '../submit/publish-v1.ts'
+import { RETRY_AFTER_SECONDS, type Route } from './route.ts'
+import { PUBLISH_REPLY, PUBLISH_REQUEST } from './schemas.ts'
+
+/** Submissions. */
+export function keyZoneRoutes(submit: PublishContext): Route[] {
+  return [
+    {
+      methods: ['POST'],
+      url: '/v1/publish',
+      operationId: 'publish',
+      summary: 'Uploads temporary exposure keys with a certificate',
+      tag: 'key zone',
+      submission: true,
+      bodyLimit: MAX_BODY_BYTES,
+      requestBody: PUBLISH_REQUEST,
+      replies: {
+        200: { description: 'The keys are durable', schema: PUBLISH_REPLY },
+        400: { description: 'Nothing was stored; `code` says why', schema: PUBLISH_REPLY },
+        401: {
+          description: 'The health authority or its certificate was not accepted',
+          schema: PUBLISH_REPLY,
+        },
+        413: { description: 'The body is too large', schema: PUBLISH_REPLY },
+        415: { description: 'The content type is not JSON', schema: PUBLISH_REPLY },
+        503: {
+          description: 'Busy: try again after the seconds of Retry-After',
+          schema: PUBLISH_REPLY,
+        },
+      },
+      async handle(request) {
+        const reply = await publishV1(submit, request.body, request.headers['user-agent'] ?? '')
+        return {
+          status: reply.status,
+          headers: {
+            'tocsin-tracking-id': reply.trackingId,
+            'x-api-version': 'v1',
+            ...(reply.status === 503 ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {}),
+          },
+          json: reply.body,
+        }
+      },
+    },
+  ]
+}

@@ -1,0 +1,51 @@
+// Http: what a route is; promises that handlers see bytes and headers, and nothing of the web framework.
+
+import type { Readable } from 'node:stream'
+
+/** A request as a handler sees it. */
+export interface RouteRequest {
+  readonly method: string
+  readonly path: string
+  readonly params: Readonly<Record<string, string>>
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly body: Uint8Array
+}
+
+/** A handler's reply. */
+export interface RouteReply {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  /** A value becomes JSON; bytes, text and streams are sent as they are. */
+  readonly json?: unknown
+  readonly body?: Uint8Array | Readable | string
+}
+
+/** JSON Schema, as OpenAPI 3.1 takes it. */
+export type Schema = Readonly<Record<string, unknown>>
+
+/** A row of the route table. */
+export interface Route {
+  readonly methods: readonly ('GET' | 'HEAD' | 'POST')[]
+  readonly url: string
+  readonly operationId: string
+  readonly summary: string
+  readonly tag: 'key zone' | 'authority zone' | 'public files' | 'operate'
+  /** A submission's replies, errors included, carry a tracking id and padding. */
+  readonly submission?: true
+  /** The greatest body, in bytes. */
+  readonly bodyLimit?: number
+  readonly params?: Schema
+  readonly headers?: Schema
+  readonly requestBody?: Schema
+  readonly replies: Readonly<
+    Record<
+      string,
+      { readonly description: string; readonly schema?: Schema; readonly contentType?: string }
+    >
+  >
+  handle(request: RouteRequest): Promise<RouteReply>
+}
+
+/** When to try again after 503, in seconds: long enough for a queue to drain or a database to come back. */
+export const RETRY_AFTER_SECONDS = 10

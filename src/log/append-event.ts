@@ -1,0 +1,111 @@
+// Log: the only writer of the event table; promises gapless numbers in the order of commits, and projections written in the same transaction.
+
+import { randomBytes } from 'node:crypto'
+import type { Transaction } from '../db/database.ts'
+import { sql } from '../db/sql.ts'
+import type { Projection } from './projection.ts'
+import {
+  encodeEvent,
+  SALT_LENGTH,
+  type EncodedEvent,
+  type NewEvent,
+  type StoredEvent,
+} from './record.ts'
+
+/** What appending needs to know of its zone. */
+export interface LogWriter {
+  /** Seconds to which times are truncated. */
+  readonly timeGrain: number
+  /** Every projection of the zone. */
+  readonly projections: readonly Projection[]
+}
+
+/** Truncates a time to the grain, in unix seconds. */
+export function truncateToGrain(now: Date, timeGrain: number): number {
+  return Math.floor(now.getTime() / 1000 / timeGrain) * timeGrain
+}
+
+/**
+ * Appends events and writes what follows from them, in the transaction of the caller.
+ *
+ * The head row is locked here and until the transaction ends, so this comes last: whoever holds it makes everybody wait.
+ * The grain is the later of the clock's and the head's: an event that commits late cannot fall into a window that
+ * was planned meanwhile.
+ *
+ * @returns the events with their numbers, in the order given
+ */
+export async function appendEvents(
+  tx: Transaction,
+  writer: LogWriter,
+  events: readonly NewEvent[],
+  now: Date,
+): Promise<StoredEvent[]> {
+  if (events.length === 0) return []
+  const { firstSeq, grain } = await lockHead(tx, events, truncateToGrain(now, writer.timeGrain))
+  const stored = events.map((event, index) => ({ ...event, seq: firstSeq + index, grain }))
+  await Promise.all([insertEvents(tx, stored), ...project(tx, writer.projections, stored)])
+  return stored
+}
+
+/** Raises the head's grain, so that every event from now on is accepted at or after it. */
+export async function raiseGrain(tx: Transaction, grain: number): Promise<void> {
+  await tx.query(sql`update log_head set grain = greatest(grain, ${grain}::bigint)`)
+}
+
+/** Runs every projection over the events of the types that it follows. */
+export function project(
+  tx: Transaction,
+  projections: readonly Projection[],
+  events: readonly StoredEvent[],
+): Promise<void>[] {
+  return projections.flatMap((projection) => {
+    const followed = events.filter((event) => projection.types.includes(event.type))
+    return followed.length === 0 ? [] : [projection.apply(tx, followed)]
+  })
+}
+
+async function lockHead(
+  tx: Transaction,
+  events: readonly NewEvent[],
+  clockGrain: number,
+): Promise<{ firstSeq: number; grain: number }> {
+  // A change of configuration is what carries a part of that retention: readers compare this number to see it.
+  const lastOfConfiguration = events.findLastIndex((event) =>
+    event.parts.some((part) => part.retention === 'configuration'),
+  )
+  const { rows } = await tx.query<{ next_seq: number; grain: number }>({
+    name: 'lock-head',
+    text: `update log_head set
+             next_seq = next_seq + $1,
+             grain = greatest(grain, $2::bigint),
+             configuration_seq = case when $3 < 0 then configuration_seq else next_seq + $3 end
+           returning next_seq, grain`,
+    values: [events.length, clockGrain, lastOfConfiguration],
+  })
+  const head = rows[0]
+  if (head === undefined) throw new Error('the log has no head row')
+  return { firstSeq: head.next_seq - events.length, grain: head.grain }
+}
+
+async function insertEvents(tx: Transaction, events: readonly StoredEvent[]): Promise<void> {
+  const salts = randomBytes(
+    SALT_LENGTH * events.reduce((sum, event) => sum + event.parts.length, 0),
+  )
+  let offset = 0
+  const encoded: EncodedEvent[] = events.map((event) => {
+    const length = event.parts.length * SALT_LENGTH
+    offset += length
+    return encodeEvent(event, salts.subarray(offset - length, offset))
+  })
+  await tx.query({
+    name: 'insert-events',
+    text: `insert into event (seq, type, record, leaf_hash)
+           select * from unnest($1::bigint[], $2::text[], $3::bytea[], $4::bytea[])`,
+    values: [
+      events.map((event) => event.seq),
+      events.map((event) => event.type),
+      encoded.map((event) => event.record),
+      encoded.map((event) => event.leafHash),
+    ],
+  })
+}

@@ -1,0 +1,72 @@
+// Log: events in order; promises flat memory however long the log is.
+
+import type { Queryable } from '../db/database.ts'
+import { sql } from '../db/sql.ts'
+import { decodeEvent, type StoredEvent } from './record.ts'
+
+const PAGE = 500
+
+/** A row of the event table. */
+export interface EventRow {
+  readonly seq: number
+  readonly record: Uint8Array
+  readonly leafHash: Uint8Array
+}
+
+/** The events from `from` on, page by page, as bytes. */
+export async function* readEventRows(
+  db: Queryable,
+  from: number,
+  until = Infinity,
+): AsyncGenerator<EventRow[]> {
+  for (let next = from; next < until;) {
+    const { rows } = await db.query<{ seq: number; record: Uint8Array; leaf_hash: Uint8Array }>(
+      sql`select seq, record, leaf_hash from event where seq >= ${next} order by seq limit ${PAGE}`,
+    )
+    const page = rows
+      .filter((row) => row.seq < until)
+      .map((row) => ({ seq: row.seq, record: row.record, leafHash: row.leaf_hash }))
+    if (page.length === 0) return
+    yield page
+    next = (page.at(-1)?.seq ?? next) + 1
+  }
+}
+
+/** One event, or undefined when there is none of that number. */
+export async function readEvent(db: Queryable, seq: number): Promise<StoredEvent | undefined> {
+  const { rows } = await db.query<{ record: Uint8Array }>(
+    sql`select record from event where seq = ${seq}`,
+  )
+  return rows[0] === undefined ? undefined : decodeEvent(rows[0].record)
+}
+
+/** Where the log stands. */
+export interface LogHead {
+  readonly logId: Uint8Array
+  readonly nextSeq: number
+  /** Unix seconds. */
+  readonly grain: number
+  readonly configurationSeq: number
+}
+
+/** Reads the head row. */
+export async function readHead(db: Queryable): Promise<LogHead> {
+  const { rows } = await db.query<{
+    log_id: Uint8Array
+    next_seq: number
+    grain: number
+    configuration_seq: number
+  }>({
+    name: 'read-head',
+    text: 'select log_id, next_seq, grain, configuration_seq from log_head',
+    values: [],
+  })
+  const row = rows[0]
+  if (row === undefined) throw new Error('the log has no head row')
+  return {
+    logId: row.log_id,
+    nextSeq: row.next_seq,
+    grain: row.grain,
+    configurationSeq: row.configuration_seq,
+  }
+}

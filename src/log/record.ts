@@ -1,0 +1,135 @@
+// Log: an event as bytes and back (docs/log.md); promises that the same event gives the same bytes, and that a part can be erased without breaking the tree.
+
+import { createHash } from 'node:crypto'
+import { decode, encode } from 'cborg'
+import { TocsinError } from '../errors.ts'
+
+/** The version of the record's form. */
+export const RECORD_VERSION = 1
+
+/**
+ * How long a part is kept: `report` 18 days after acceptance, `statistics` 91 days, `release` and `configuration` for as long as the log.
+ */
+export type Retention = 'report' | 'statistics' | 'release' | 'configuration'
+
+/** A part of an event. `content` is a value that deterministic CBOR can hold; undefined once it was erased. */
+export interface Part {
+  readonly retention: Retention
+  readonly content: unknown
+}
+
+/** An event as it is handed to the log. */
+export interface NewEvent {
+  /** What happened: `report`, `release`, `authority.added` and so on. */
+  readonly type: string
+  readonly parts: readonly Part[]
+}
+
+/** An event with its place. */
+export interface StoredEvent extends NewEvent {
+  /** Its number: gapless, in the order of commits, from 0. */
+  readonly seq: number
+  /** When it was accepted: unix seconds, truncated to the time grain, never earlier than the event before. */
+  readonly grain: number
+}
+
+/** An event's bytes and its leaf hash. */
+export interface EncodedEvent {
+  readonly record: Uint8Array
+  readonly leafHash: Uint8Array
+}
+
+/** Length of the salt of a part, in bytes. */
+export const SALT_LENGTH = 16
+
+/**
+ * Encodes an event.
+ *
+ * @param salts SALT_LENGTH random bytes for each part, one after the other. Without them what remains of an erased part
+ * would confirm a guess of its content.
+ */
+export function encodeEvent(event: StoredEvent, salts: Uint8Array): EncodedEvent {
+  const parts: unknown[] = []
+  const digests: unknown[] = []
+  event.parts.forEach((part, index) => {
+    const salt = salts.subarray(index * SALT_LENGTH, (index + 1) * SALT_LENGTH)
+    const content = encode(part.content)
+    parts.push([part.retention, salt, content])
+    digests.push([part.retention, digestPart(salt, content)])
+  })
+  return {
+    record: encode([RECORD_VERSION, event.seq, event.grain, event.type, parts]),
+    leafHash: hashLeaf(event, digests),
+  }
+}
+
+/** @throws TocsinError `log_invalid` when the bytes are no record */
+export function decodeEvent(record: Uint8Array): StoredEvent {
+  const { seq, grain, type, parts } = readRecord(record)
+  return {
+    seq,
+    grain,
+    type,
+    parts: parts.map(([retention, , content]) => ({
+      retention,
+      content: content === undefined ? undefined : decode(content),
+    })),
+  }
+}
+
+/** The leaf hash that a record must have, computed from the record alone; the same before and after a part was erased. */
+export function leafHashOf(record: Uint8Array): Uint8Array {
+  const event = readRecord(record)
+  return hashLeaf(
+    event,
+    event.parts.map(([retention, saltOrDigest, content]) => [
+      retention,
+      content === undefined ? saltOrDigest : digestPart(saltOrDigest, content),
+    ]),
+  )
+}
+
+/** The record with every part of one retention erased: in place of salt and content stands the part's digest. */
+export function erasePart(record: Uint8Array, retention: Retention): Uint8Array {
+  const event = readRecord(record)
+  const parts = event.parts.map(([kept, saltOrDigest, content]) =>
+    kept !== retention || content === undefined
+      ? content === undefined
+        ? [kept, saltOrDigest]
+        : [kept, saltOrDigest, content]
+      : [kept, digestPart(saltOrDigest, content)],
+  )
+  return encode([RECORD_VERSION, event.seq, event.grain, event.type, parts])
+}
+
+type RecordPart = [retention: Retention, saltOrDigest: Uint8Array, content: Uint8Array | undefined]
+
+interface RecordFields {
+  readonly seq: number
+  readonly grain: number
+  readonly type: string
+  readonly parts: RecordPart[]
+}
+
+function readRecord(record: Uint8Array): RecordFields {
+  const value: unknown = decode(record)
+  if (!Array.isArray(value) || value.length !== 5 || value[0] !== RECORD_VERSION)
+    throw new TocsinError('log_invalid', 'A record of the log has an unknown form.')
+  const [, seq, grain, type, parts] = value as [number, number, number, string, RecordPart[]]
+  return { seq, grain, type, parts }
+}
+
+function digestPart(salt: Uint8Array, content: Uint8Array): Uint8Array {
+  return createHash('sha256').update(salt).update(content).digest()
+}
+
+// RFC 6962, section 2.1: a leaf is hashed behind the byte 0, an inner node behind the byte 1.
+const LEAF_PREFIX = Uint8Array.of(0)
+
+function hashLeaf(
+  event: { seq: number; grain: number; type: string },
+  digests: unknown[],
+): Uint8Array {
+  const preimage = encode([RECORD_VERSION, event.seq, event.grain, event.type, digests])
+  return createHash('sha256').update(LEAF_PREFIX).update(preimage).digest()
+}

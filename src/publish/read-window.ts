@@ -1,0 +1,70 @@
+// Publish: the keys of a window, sorted, as they leave the database; promises flat memory, whatever the window holds.
+
+import { to as copyTo } from 'pg-copy-streams'
+import type { Transaction } from '../db/database.ts'
+import type { ExportKey } from '../format/gaen-export.ts'
+import type { ConfiguredStream } from './streams.ts'
+import type { Window } from './plan-windows.ts'
+
+/**
+ * The keys of a stream's window, sorted by their bytes, in pages.
+ *
+ * Binary COPY is the fastest way out of PostgreSQL; the sort is the server's, on disk when it must be.
+ */
+export async function* readWindow(
+  tx: Transaction,
+  stream: ConfiguredStream,
+  window: Window,
+): AsyncGenerator<ExportKey[]> {
+  // COPY takes no parameters: these are numbers, and a region of letters, digits and hyphens, escaped all the same.
+  const statement = `copy (
+    select k.key_data, k.transmission_risk, k.rolling_start, k.rolling_period, k.report_type, k.days_since_onset
+    from diagnosis_key k join report r using (seq)
+    where k.available >= ${Number(window.start)} and k.available < ${Number(window.end)}
+      and not k.withdrawn and not r.withdrawn and ${tx.client.escapeLiteral(stream.region)} = any(r.regions)
+    order by k.key_data) to stdout (format binary)`
+  const source = tx.client.query(copyTo(statement))
+  let rest: Buffer = Buffer.alloc(0)
+  let header = true
+  for await (const chunk of source as AsyncIterable<Buffer>) {
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    const page: ExportKey[] = []
+    let offset = header ? copyHeaderLength(bytes) : 0
+    if (offset < 0) {
+      rest = bytes
+      continue
+    }
+    header = false
+    while (bytes.length - offset >= ROW_LENGTH) {
+      page.push(readRow(bytes, offset))
+      offset += ROW_LENGTH
+    }
+    rest = bytes.subarray(offset)
+    if (page.length > 0) yield page
+  }
+  // What is left is the trailer: a field count of -1.
+  if (rest.length !== 2) throw new Error('the copy ended in the middle of a row')
+}
+
+// The field count, then each field behind its length: 16 bytes, int2, int4, int2, int2, int2.
+const ROW_LENGTH = 2 + (4 + 16) + (4 + 2) + (4 + 4) + (4 + 2) + (4 + 2) + (4 + 2)
+
+// "PGCOPY\n\377\r\n\0", flags, length of an extension (PostgreSQL manual, COPY, binary format).
+const COPY_HEADER = 11 + 4 + 4
+
+function copyHeaderLength(bytes: Buffer): number {
+  if (bytes.length < COPY_HEADER) return -1
+  const length = COPY_HEADER + bytes.readUInt32BE(15)
+  return bytes.length < length ? -1 : length
+}
+
+function readRow(bytes: Buffer, offset: number): ExportKey {
+  return {
+    keyData: bytes.subarray(offset + 6, offset + 22),
+    transmissionRisk: bytes.readInt16BE(offset + 26),
+    rollingStart: bytes.readInt32BE(offset + 32),
+    rollingPeriod: bytes.readInt16BE(offset + 40),
+    reportType: bytes.readInt16BE(offset + 46),
+    daysSinceOnset: bytes.readInt16BE(offset + 52),
+  }
+}

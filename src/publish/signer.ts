@@ -1,0 +1,83 @@
+// Publish: what signs export files; promises that the private key stays in its file and that its file is nobody else's to read.
+
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { open, readFile } from 'node:fs/promises'
+import { p256 } from '@noble/curves/nist.js'
+import { refuseReadableByOthers } from '../db/secrets.ts'
+import { TocsinError } from '../errors.ts'
+
+/** Signs digests. A file is its first form; a hardware module can be another. */
+export interface Signer {
+  /** SubjectPublicKeyInfo, PEM. */
+  readonly publicKey: string
+  /**
+   * Signs a SHA-256 digest: ECDSA on P-256, ASN.1 DER. Deterministic (RFC 6979), though nothing relies on it: signatures
+   * are recorded before they are published.
+   */
+  sign(digest: Uint8Array): Promise<Uint8Array>
+}
+
+/**
+ * A signer from a PEM file with a P-256 private key.
+ *
+ * @throws TocsinError `signing_key_invalid`, `file_mode_unsafe`
+ */
+export async function loadSigner(file: string): Promise<Signer> {
+  const pem = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new TocsinError('signing_key_invalid', `The signing key ${file} can't be read.`, {
+      cause: error,
+    })
+  })
+  await refuseReadableByOthers(file)
+  const key = readPrivateKey(file, pem)
+  const scalar = Buffer.from((key.export({ format: 'jwk' }) as { d: string }).d, 'base64url')
+  return {
+    publicKey: publicHalf(key),
+    sign: async (digest) =>
+      p256.sign(digest, scalar, { prehash: false, format: 'der', lowS: false }),
+  }
+}
+
+/**
+ * Makes a signing key: the private half in a new file of mode 0600.
+ *
+ * @returns the public half, PEM
+ * @throws TocsinError `signing_key_invalid` when the file exists: a key is never overwritten
+ */
+export async function makeSigningKey(file: string): Promise<string> {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+  try {
+    const handle = await open(file, 'wx', 0o600)
+    try {
+      await handle.writeFile(privateKey.export({ type: 'pkcs8', format: 'pem' }))
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST')
+      throw new TocsinError(
+        'signing_key_invalid',
+        `${file} exists already: a key is never overwritten.`,
+      )
+    throw new TocsinError('signing_key_invalid', `${file} can't be written.`, { cause: error })
+  }
+  return publicHalf(privateKey)
+}
+
+function readPrivateKey(file: string, pem: string): KeyObject {
+  try {
+    const key = createPrivateKey(pem)
+    if (key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return key
+  } catch {
+    // Falls through to the refusal.
+  }
+  throw new TocsinError(
+    'signing_key_invalid',
+    `${file} must hold a P-256 private key as PEM: tocsin keygen makes one.`,
+  )
+}
+
+function publicHalf(key: KeyObject): string {
+  return createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString()
+}

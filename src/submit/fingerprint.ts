@@ -1,0 +1,38 @@
+// Submit: recognises a request that comes again; promises a value that nobody without this zone's key can link to a certificate.
+
+import { createHmac } from 'node:crypto'
+import { encode } from 'cborg'
+import type { PublishRequest } from './parse-publish.ts'
+
+/** Length of a fingerprint in bytes. */
+export const FINGERPRINT_LENGTH = 16
+
+/**
+ * The fingerprint of a request: an HMAC over everything that it means, the padding left out.
+ *
+ * @param api which API it came by
+ * @param fingerprintKey a key that only the key zone has: a plain hash would let the authority zone join the two
+ */
+export function fingerprintRequest(
+  api: string,
+  request: PublishRequest,
+  fingerprintKey: Uint8Array,
+): Uint8Array {
+  const keys = request.keys
+    .map((key) => [key.key, key.rollingStart, key.rollingPeriod, key.transmissionRisk] as const)
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  const meaning = encode([
+    api,
+    request.healthAuthorityId,
+    request.verificationPayload,
+    request.hmacKey,
+    keys,
+    request.symptomOnsetInterval,
+    request.traveler,
+    request.revisionToken,
+  ])
+  return createHmac('sha256', fingerprintKey)
+    .update(meaning)
+    .digest()
+    .subarray(0, FINGERPRINT_LENGTH)
+}

@@ -1,0 +1,74 @@
+// Submit: commits submissions that arrive together in one transaction; promises each its own verdict and a bounded queue.
+
+import { TocsinError } from '../errors.ts'
+
+/** Takes submissions one by one and has them committed in groups. */
+export interface GroupCommit<Submission, Verdict> {
+  /**
+   * Resolves when the submission's group is durable.
+   *
+   * @throws TocsinError `unavailable` when too many wait already, or the database is away
+   */
+  submit(submission: Submission): Promise<Verdict>
+}
+
+/**
+ * Groups without a timer: while one group commits, whatever arrives forms the next. Alone, a submission waits for nothing;
+ * under load, groups grow and the cost of a commit is shared.
+ *
+ * @param maxGroup submissions in a group at the most
+ * @param maxWaiting submissions that may wait; beyond that they are refused at once, which is kinder than a queue that never ends
+ * @param commit makes a group durable and gives a verdict for each, in order; when it throws, nothing of the group was committed
+ */
+export function createGroupCommit<Submission, Verdict>(
+  maxGroup: number,
+  maxWaiting: number,
+  commit: (group: readonly Submission[]) => Promise<readonly Verdict[]>,
+): GroupCommit<Submission, Verdict> {
+  interface Waiter {
+    readonly submission: Submission
+    resolve(verdict: Verdict): void
+    reject(error: unknown): void
+  }
+  let waiting: Waiter[] = []
+  let running = false
+
+  const commitAll = async (group: readonly Waiter[]): Promise<void> => {
+    try {
+      const verdicts = await commit(group.map((waiter) => waiter.submission))
+      group.forEach((waiter, index) => waiter.resolve(verdicts[index] as Verdict))
+    } catch (error) {
+      // With the database away every part of the group would fail the same way.
+      const away = error instanceof TocsinError && error.code === 'unavailable'
+      if (away || group.length === 1) group.forEach((waiter) => waiter.reject(error))
+      else await commitHalves(group)
+    }
+  }
+  // One bad submission must not fail its neighbours: halve until it stands alone.
+  const commitHalves = async (group: readonly Waiter[]): Promise<void> => {
+    const half = Math.ceil(group.length / 2)
+    await commitAll(group.slice(0, half))
+    await commitAll(group.slice(half))
+  }
+  const run = async (): Promise<void> => {
+    running = true
+    while (waiting.length > 0) {
+      const group = waiting.slice(0, maxGroup)
+      waiting = waiting.slice(maxGroup)
+      await commitAll(group)
+    }
+    running = false
+  }
+
+  return {
+    submit: (submission) =>
+      new Promise<Verdict>((resolve, reject) => {
+        if (waiting.length >= maxWaiting) {
+          reject(new TocsinError('unavailable'))
+          return
+        }
+        waiting.push({ submission, resolve, reject })
+        if (!running) void run()
+      }),
+  }
+}

@@ -1,0 +1,209 @@
+// Submit: POST /v1/publish, as existing apps send it; promises a reply only when the keys are durable, and the same reply when it is asked again.
+
+import { randomBytes, randomInt } from 'node:crypto'
+import { TocsinError } from '../errors.ts'
+import { decodeBase64 } from '../format/bytes.ts'
+import type { ReportType } from '../format/report-type.ts'
+import type { Acceptance, Candidate, JudgedReport } from './accept-reports.ts'
+import { fingerprintRequest } from './fingerprint.ts'
+import type { GroupCommit } from './group-commit.ts'
+import type { FindAuthority, TrustedAuthority } from './health-authorities.ts'
+import { parsePublishRequest, type PublishRequest } from './parse-publish.ts'
+import type { ReportContent, ReportStatistics } from './report.ts'
+import { mergeRevisable, type RevisableKey, type RevisionTokens } from './revision-token.ts'
+import {
+  chooseOnset,
+  describeDropped,
+  describeWarnings,
+  intervalOf,
+  OUTCOMES,
+  validateKeys,
+} from './validate-keys.ts'
+import { verifyCertificate, type CertifiedClaims } from './verify-certificate.ts'
+
+/** What a submission needs of the key zone. */
+export interface PublishContext {
+  readonly findAuthority: FindAuthority
+  readonly commit: GroupCommit<Candidate, Acceptance>
+  readonly tokens: RevisionTokens
+  readonly fingerprintKey: Uint8Array
+  readonly timeGrain: number
+  readonly clockLeewaySeconds: number
+  readonly now: () => Date
+}
+
+/** A reply: status, tracking id and the JSON body's fields. */
+export interface PublishReply {
+  readonly status: number
+  /** 32 hex digits; the first one's when a request was repeated. */
+  readonly trackingId: string
+  readonly body: PublishReplyBody
+}
+
+/** The fields of a reply's body; what is absent is left out. */
+export interface PublishReplyBody {
+  readonly revisionToken?: string
+  readonly insertedExposures?: number
+  readonly error?: string
+  readonly code?: string
+  readonly warnings?: readonly string[]
+  readonly padding: string
+}
+
+/** Handles one submission, from its body to its reply. A refusal is a reply, too; only what nobody expected is thrown. */
+export async function publishV1(
+  context: PublishContext,
+  body: Uint8Array,
+  userAgent: string,
+): Promise<PublishReply> {
+  const trackingId = randomBytes(16)
+  try {
+    const request = parsePublishRequest(body)
+    const authority = await findAuthority(context, request)
+    const now = context.now()
+    const claims = await verifyCertificate(request, authority, now, context.clockLeewaySeconds)
+    const fingerprint = fingerprintRequest('publish-v1', request, context.fingerprintKey)
+    const revisable = openToken(context.tokens, request.revisionToken)
+    const judged = judge(context, request, authority, claims, {
+      trackingId,
+      platform: platformOf(userAgent),
+      revisable,
+      now,
+    })
+    const acceptance = await context.commit.submit({ fingerprint, judged })
+    if (acceptance instanceof TocsinError) throw acceptance
+    return replyTo(context, acceptance, revisable ?? [], now)
+  } catch (error) {
+    return refusal(error, trackingId)
+  }
+}
+
+async function findAuthority(
+  context: PublishContext,
+  request: PublishRequest,
+): Promise<TrustedAuthority> {
+  const authority = await context.findAuthority(request.healthAuthorityId)
+  if (authority === undefined || authority.disabled)
+    throw new TocsinError('unknown_health_authority_id')
+  return authority
+}
+
+/** Applies every rule that depends on the clock; a refusal is held back until it is known that the request is no repetition. */
+function judge(
+  context: PublishContext,
+  request: PublishRequest,
+  authority: TrustedAuthority,
+  claims: CertifiedClaims,
+  given: {
+    trackingId: Uint8Array
+    platform: ReportStatistics['platform']
+    revisable: readonly RevisableKey[] | undefined
+    now: Date
+  },
+): JudgedReport | TocsinError {
+  try {
+    if (claims.outdated !== undefined) return claims.outdated
+    const onset = chooseOnset(request.symptomOnsetInterval, claims.symptomOnsetInterval, given.now)
+    const { valid, outcomes } = validateKeys(request.keys, onset, given.now)
+    const risk = DEFAULT_RISKS[claims.reportType]
+    return {
+      content: {
+        source: 'publish-v1',
+        trackingId: given.trackingId,
+        app: authority.app,
+        healthAuthority: authority.issuer,
+        regions: authority.regions,
+        reportType: claims.reportType,
+        onset,
+        traveler: request.traveler,
+        issuerHandle: claims.issuerHandle ?? null,
+        timeGrain: context.timeGrain,
+      },
+      valid: valid.map((key) =>
+        key.transmissionRisk === 0 ? { ...key, transmissionRisk: risk } : key,
+      ),
+      outcomes,
+      platform: given.platform,
+      revisable: given.revisable,
+    }
+  } catch (error) {
+    if (error instanceof TocsinError) return error
+    throw error
+  }
+}
+
+/** The transmission risk of a key whose app leaves it to the server. */
+const DEFAULT_RISKS = {
+  confirmed: 2,
+  likely: 4,
+  negative: 6,
+  'user-report': 0,
+} as const satisfies Record<ReportType, number>
+
+/** A token that isn't even base64 counts as not sent; one that can't be opened covers nothing. */
+function openToken(tokens: RevisionTokens, token: string): readonly RevisableKey[] | undefined {
+  if (token === '' || decodeBase64(token) === undefined) return undefined
+  return tokens.open(token) ?? []
+}
+
+function platformOf(userAgent: string): ReportStatistics['platform'] {
+  const text = userAgent.toLowerCase()
+  if (text.includes('android')) return 'android'
+  if (text.includes('iphone') || (text.includes('bluetoothd') && text.includes('cfnetwork')))
+    return 'ios'
+  return 'unknown'
+}
+
+/** The reply to an accepted report, made from what the log keeps of it: so a repetition gets the same. */
+function replyTo(
+  context: PublishContext,
+  content: ReportContent,
+  previous: readonly RevisableKey[],
+  now: Date,
+): PublishReply {
+  const outcomes = [...content.outcomes]
+  const dropped = describeDropped(outcomes)
+  const warnings = describeWarnings(outcomes)
+  const inserted = outcomes.filter((outcome) => outcome === OUTCOMES.accepted).length
+  const added = revisableKeys(content)
+  return {
+    status: 200,
+    trackingId: Buffer.from(content.trackingId).toString('hex'),
+    body: {
+      ...(added.length === 0 && previous.length === 0
+        ? {}
+        : { revisionToken: context.tokens.seal(mergeRevisable(previous, added, intervalOf(now))) }),
+      ...(inserted === 0 ? {} : { insertedExposures: inserted }),
+      ...(dropped === '' ? {} : { error: dropped, code: 'partial_failure' }),
+      ...(warnings.length === 0 ? {} : { warnings }),
+      padding: replyPadding(),
+    },
+  }
+}
+
+function revisableKeys({ keys }: ReportContent): RevisableKey[] {
+  const starts = new DataView(
+    keys.rollingStart.buffer,
+    keys.rollingStart.byteOffset,
+    keys.rollingStart.byteLength,
+  )
+  return Array.from(keys.flags, (_, index) => ({
+    keyData: keys.keyData.subarray(index * 16, index * 16 + 16),
+    rollingStart: starts.getUint32(index * 4),
+    rollingPeriod: keys.rollingPeriod[index] ?? 0,
+  }))
+}
+
+function refusal(error: unknown, trackingId: Uint8Array): PublishReply {
+  if (!(error instanceof TocsinError)) throw error
+  return {
+    status: error.status,
+    trackingId: Buffer.from(trackingId).toString('hex'),
+    body: { error: error.message, code: error.code, padding: replyPadding() },
+  }
+}
+
+/** Random bytes whose number is random, too, so that a reply's length tells nothing: 1,024 to 2,047 before base64. */
+export function replyPadding(): string {
+  return randomBytes(randomInt(1024, 2048)).toString('base64')
+}

@@ -1,0 +1,208 @@
+// Submit: the rules for keys, as pure functions of the request and the clock; promises the same verdict for the same keys in any order.
+
+import { TocsinError } from '../errors.ts'
+import { decodeBase64 } from '../format/bytes.ts'
+import { INTERVAL_SECONDS, INTERVALS_PER_DAY } from '../format/intervals.ts'
+import type { SubmittedKey } from './parse-publish.ts'
+
+/** The limits of a submission. */
+export const LIMITS = {
+  /** Keys in one request. */
+  maxKeys: 30,
+  /** Keys that share one start. */
+  maxSameStart: 3,
+  /** A key can be uploaded until this long after its end, in intervals: 15 days. */
+  maxAge: 15 * INTERVALS_PER_DAY,
+  maxRollingPeriod: INTERVALS_PER_DAY,
+  maxTransmissionRisk: 8,
+  /** Greatest distance between a key's day and the onset, in days. */
+  maxDaysSinceOnset: 14,
+  /** An onset further back than this is not believed, in days. */
+  maxOnsetAgeDays: 28,
+  /** The onset that is assumed when none can be believed, in days before now. */
+  defaultOnsetDaysAgo: 4,
+} as const
+
+/** What became of a key; the number is what the log keeps. */
+export const OUTCOMES = {
+  accepted: 0,
+  revised: 1,
+  unchanged: 2,
+  not_base64: 10,
+  wrong_length: 11,
+  wrong_period: 12,
+  too_old: 13,
+  in_future: 14,
+  wrong_risk: 15,
+  onset_too_far: 20,
+} as const
+
+/** One of {@link OUTCOMES}. */
+export type Outcome = (typeof OUTCOMES)[keyof typeof OUTCOMES]
+
+/** What is said of a key that was dropped. */
+const PROBLEMS: Readonly<Record<number, string>> = {
+  [OUTCOMES.not_base64]: 'it is not base64',
+  [OUTCOMES.wrong_length]: 'it must have 16 bytes',
+  [OUTCOMES.wrong_period]: `rollingPeriod must be 1 to ${LIMITS.maxRollingPeriod}`,
+  [OUTCOMES.too_old]: 'it ended more than 15 days ago',
+  [OUTCOMES.in_future]: 'it starts in the future',
+  [OUTCOMES.wrong_risk]: `transmissionRisk must be 0 to ${LIMITS.maxTransmissionRisk}`,
+}
+
+/** A key that passed every rule. */
+export interface ValidKey {
+  readonly keyData: Uint8Array
+  readonly rollingStart: number
+  readonly rollingPeriod: number
+  readonly transmissionRisk: number
+  readonly daysSinceOnset: number
+  /** Its period has not ended: it is kept back until the first time grain after it has. */
+  readonly embargoed: boolean
+  /** Its place among the outcomes. */
+  readonly position: number
+}
+
+/** When the first symptoms were, and who said so. */
+export interface Onset {
+  readonly interval: number
+  readonly source: 'request' | 'certificate' | 'default'
+}
+
+/** The verdict on the keys of a request. */
+export interface ValidatedKeys {
+  /** In the order of their bytes. */
+  readonly valid: readonly ValidKey[]
+  /** One for each key of the request, in the order of the text sent. */
+  readonly outcomes: readonly Outcome[]
+}
+
+/**
+ * Judges the keys of a request, each for itself and then together.
+ *
+ * @throws TocsinError `bad_request` when there are too many or none, when periods overlap, or when none is valid
+ */
+export function validateKeys(
+  submitted: readonly SubmittedKey[],
+  onset: Onset,
+  now: Date,
+): ValidatedKeys {
+  if (submitted.length === 0)
+    throw new TocsinError('bad_request', 'There must be at least one key.')
+  if (submitted.length > LIMITS.maxKeys)
+    throw new TocsinError('bad_request', `There may be at most ${LIMITS.maxKeys} keys.`)
+  const current = intervalOf(now)
+  const sorted = [...submitted].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+  const valid: ValidKey[] = []
+  const seen = new Set<string>()
+  const outcomes = sorted.map((key, position): Outcome => {
+    const judged = judgeKey(key, position, onset, current)
+    if (typeof judged === 'number') return judged
+    const name = Buffer.from(judged.keyData).toString('latin1')
+    if (seen.has(name)) return OUTCOMES.unchanged
+    seen.add(name)
+    valid.push(judged)
+    return OUTCOMES.accepted
+  })
+  if (valid.length === 0 && outcomes.some((outcome) => PROBLEMS[outcome] !== undefined))
+    throw new TocsinError('bad_request', `No key was valid: ${describeDropped(outcomes)}`)
+  refuseOverlaps(valid)
+  return { valid: valid.sort((a, b) => Buffer.compare(a.keyData, b.keyData)), outcomes }
+}
+
+/** The sentence for keys that were dropped as errors; empty when none was. */
+export function describeDropped(outcomes: readonly number[]): string {
+  return outcomes
+    .flatMap((outcome, index) =>
+      PROBLEMS[outcome] === undefined
+        ? []
+        : [`key ${index} cannot be imported: ${PROBLEMS[outcome]}`],
+    )
+    .join('; ')
+}
+
+/** The warnings for keys that were dropped without error: old apps take an error beside success for failure. */
+export function describeWarnings(outcomes: readonly number[]): string[] {
+  return outcomes.flatMap((outcome, index) =>
+    outcome === OUTCOMES.onset_too_far
+      ? [
+          `key ${index} symptom onset is too large, at most ${LIMITS.maxDaysSinceOnset} days are accepted`,
+        ]
+      : [],
+  )
+}
+
+/** Chooses the onset: the app's if it can be believed, else the certificate's, else four days ago. */
+export function chooseOnset(requested: number, certified: number, now: Date): Onset {
+  const current = intervalOf(now)
+  const earliest = startOfDay(current) - LIMITS.maxOnsetAgeDays * INTERVALS_PER_DAY
+  const believable = (interval: number) => interval >= earliest && interval < current
+  if (believable(requested)) return { interval: requested, source: 'request' }
+  if (believable(certified)) return { interval: certified, source: 'certificate' }
+  return { interval: current - LIMITS.defaultOnsetDaysAgo * INTERVALS_PER_DAY, source: 'default' }
+}
+
+/** The interval of 10 minutes in which a moment lies. */
+export function intervalOf(now: Date): number {
+  return Math.floor(now.getTime() / 1000 / INTERVAL_SECONDS)
+}
+
+function judgeKey(
+  key: SubmittedKey,
+  position: number,
+  onset: Onset,
+  current: number,
+): ValidKey | Outcome {
+  const keyData = decodeBase64(key.key)
+  if (keyData === undefined) return OUTCOMES.not_base64
+  if (keyData.length !== 16) return OUTCOMES.wrong_length
+  if (key.rollingPeriod < 1 || key.rollingPeriod > LIMITS.maxRollingPeriod)
+    return OUTCOMES.wrong_period
+  const end = key.rollingStart + key.rollingPeriod
+  if (end < current - LIMITS.maxAge) return OUTCOMES.too_old
+  if (key.rollingStart > current) return OUTCOMES.in_future
+  if (key.transmissionRisk < 0 || key.transmissionRisk > LIMITS.maxTransmissionRisk)
+    return OUTCOMES.wrong_risk
+  const daysSinceOnset =
+    (startOfDay(key.rollingStart) - startOfDay(onset.interval)) / INTERVALS_PER_DAY
+  if (Math.abs(daysSinceOnset) > LIMITS.maxDaysSinceOnset) return OUTCOMES.onset_too_far
+  const { rollingStart, rollingPeriod, transmissionRisk } = key
+  return {
+    keyData,
+    rollingStart,
+    rollingPeriod,
+    transmissionRisk,
+    daysSinceOnset,
+    embargoed: end > current,
+    position,
+  }
+}
+
+/** Keys may share a start (a phone that was reset makes a second key for the day), or else must not overlap. */
+function refuseOverlaps(keys: readonly ValidKey[]): void {
+  const sorted = [...keys].sort((a, b) => a.rollingStart - b.rollingStart)
+  let start = -1
+  let sameStart = 0
+  let end = -1
+  let endBefore = -1
+  for (const key of sorted) {
+    if (key.rollingStart === start) sameStart++
+    else {
+      endBefore = end
+      start = key.rollingStart
+      sameStart = 1
+    }
+    if (key.rollingStart < endBefore)
+      throw new TocsinError('bad_request', 'The periods of the keys overlap.')
+    if (sameStart > LIMITS.maxSameStart)
+      throw new TocsinError(
+        'bad_request',
+        `At most ${LIMITS.maxSameStart} keys may share one rollingStartNumber.`,
+      )
+    end = Math.max(end, key.rollingStart + key.rollingPeriod)
+  }
+}
+
+function startOfDay(interval: number): number {
+  return Math.floor(interval / INTERVALS_PER_DAY) * INTERVALS_PER_DAY
+}

@@ -1,0 +1,142 @@
+// Submit: a health authority's certificate over the keys; promises that its signature is checked before its claims are believed.
+
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { compactVerify, decodeProtectedHeader } from 'jose'
+import { TocsinError } from '../errors.ts'
+import { decodeBase64 } from '../format/bytes.ts'
+import { isReportType, type ReportType } from '../format/report-type.ts'
+import { tekmacCleartexts } from '../format/tekmac.ts'
+import type { TrustedAuthority } from './health-authorities.ts'
+import type { PublishRequest } from './parse-publish.ts'
+
+/** What a certificate says about the keys that it covers. */
+export interface CertifiedClaims {
+  readonly reportType: ReportType
+  /** Interval of the first symptoms; 0 when the certificate names none. */
+  readonly symptomOnsetInterval: number
+  /** 16 random bytes by which the issuer can withdraw what it vouched for. */
+  readonly issuerHandle?: Uint8Array
+  /** Why the certificate does not count now; undefined when it does. Judged after a repeated request was recognised. */
+  readonly outdated?: TocsinError
+}
+
+/**
+ * Verifies the certificate of a request: ES256, a key of the authority, issuer, audience, the keys' HMAC.
+ *
+ * @param leewaySeconds how far clocks may differ
+ * @throws TocsinError `health_authority_verification_certificate_invalid`; the sentence says what kind of error it is and nothing of what is configured
+ */
+export async function verifyCertificate(
+  request: PublishRequest,
+  authority: TrustedAuthority,
+  now: Date,
+  leewaySeconds: number,
+): Promise<CertifiedClaims> {
+  const key = findKey(request.verificationPayload, authority, now)
+  const payload = await compactVerify(request.verificationPayload, key, {
+    algorithms: ['ES256'],
+  }).then(
+    (verified) => verified.payload,
+    () => Promise.reject(invalid('the signature is wrong')),
+  )
+  const claims = parseClaims(payload)
+  if (claims['iss'] !== authority.issuer)
+    throw invalid('the issuer is not accepted for this healthAuthorityID')
+  const audiences = Array.isArray(claims['aud']) ? claims['aud'] : [claims['aud']]
+  if (!audiences.includes(authority.audience)) throw invalid('the audience is not this service')
+  const { reportType } = claims
+  if (!isReportType(reportType)) throw invalid('reportType is missing or unknown')
+  verifyTekmac(request, claims['tekmac'])
+  const issuerHandle = readIssuerHandle(claims['issuerHandle'])
+  const outdated = judgeTimes(claims, now.getTime() / 1000, leewaySeconds)
+  return {
+    reportType,
+    symptomOnsetInterval: readOnset(claims['symptomOnsetInterval']),
+    ...(issuerHandle === undefined ? {} : { issuerHandle }),
+    ...(outdated === undefined ? {} : { outdated }),
+  }
+}
+
+function findKey(certificate: string, authority: TrustedAuthority, now: Date) {
+  let header: { alg?: string; kid?: string }
+  try {
+    header = decodeProtectedHeader(certificate)
+  } catch {
+    throw invalid('it is not a JWT')
+  }
+  if (header.alg !== 'ES256') throw invalid('it must be signed with ES256')
+  if (typeof header.kid !== 'string') throw invalid('its header names no kid')
+  const known = authority.verificationKeys.get(header.kid)
+  const seconds = now.getTime() / 1000
+  if (
+    known === undefined ||
+    known.validFrom > seconds ||
+    (known.validThrough ?? Infinity) <= seconds
+  )
+    throw invalid('its kid names no key that is valid now')
+  return known.key
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+function parseClaims(payload: Uint8Array): Record<string, unknown> {
+  try {
+    const claims: unknown = JSON.parse(decoder.decode(payload))
+    if (typeof claims === 'object' && claims !== null && !Array.isArray(claims))
+      return { ...claims }
+  } catch {
+    // Falls through to the refusal.
+  }
+  throw invalid('its claims are no JSON object')
+}
+
+function verifyTekmac(request: PublishRequest, tekmac: unknown): void {
+  const expected = typeof tekmac === 'string' ? decodeBase64(tekmac) : undefined
+  if (expected === undefined || expected.length !== 32)
+    throw invalid('tekmac is missing or not 32 bytes in base64')
+  const secret = decodeBase64(request.hmacKey)
+  // An empty secret would let anybody compute the HMAC of any keys.
+  if (secret === undefined || secret.length === 0) throw invalid('hmacKey is missing or not base64')
+  const matches = tekmacCleartexts(request.keys).some((cleartext) =>
+    timingSafeEqual(createHmac('sha256', secret).update(cleartext).digest(), expected),
+  )
+  if (!matches) throw invalid('tekmac does not cover the keys as sent')
+}
+
+function readOnset(value: unknown): number {
+  if (value === undefined || value === null) return 0
+  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > 0x7fffffff)
+    throw invalid('symptomOnsetInterval must be a whole number')
+  return value as number
+}
+
+function readIssuerHandle(value: unknown): Uint8Array | undefined {
+  if (value === undefined || value === null) return undefined
+  // 128 bits in base64url: 22 characters, of which the last carries 2 bits.
+  if (typeof value !== 'string' || !/^[A-Za-z0-9_-]{21}[AQgw]$/.test(value))
+    throw invalid('issuerHandle must be 22 characters of base64url')
+  return decodeBase64(value)
+}
+
+function judgeTimes(
+  claims: Record<string, unknown>,
+  seconds: number,
+  leeway: number,
+): TocsinError | undefined {
+  for (const name of ['exp', 'nbf', 'iat'])
+    if (claims[name] !== undefined && !Number.isFinite(claims[name]))
+      return invalid(`${name} must be a number`)
+  const { exp, nbf, iat } = claims as { exp?: number; nbf?: number; iat?: number }
+  if (exp === undefined || exp === 0) return invalid('exp is missing')
+  if (exp + leeway <= seconds) return invalid('it has expired')
+  if (Math.max(nbf ?? 0, iat ?? 0) - leeway > seconds)
+    return invalid('it is not valid yet (NBF or IAT) in the future')
+  return undefined
+}
+
+function invalid(problem: string): TocsinError {
+  return new TocsinError(
+    'health_authority_verification_certificate_invalid',
+    `The verification certificate was not accepted: ${problem}.`,
+  )
+}
