@@ -8,31 +8,20 @@ import { clearStaging, openDirectoryStore } from './distribute/directory-store.t
 import { createFileServer } from './distribute/serve-files.ts'
 import { buildApp } from './http/app.ts'
 import { buildRoutes } from './http/routes.ts'
-import type { Projection } from './log/projection.ts'
 import type { Clock } from './operate/clock.ts'
 import { createLogger, type Logger } from './operate/logger.ts'
 import { openZones, type OpenZones } from './operate/open-zones.ts'
 import { VERSION } from './operate/version.ts'
+import { keyProjections } from './projections.ts'
 import { publishDue, type PublisherContext, type PublishedRun } from './publish/publish-due.ts'
 import { takePublisherLock, type PublisherLock } from './publish/publisher-lock.ts'
-import { releaseProjection } from './publish/releases.ts'
 import { loadSigner } from './publish/signer.ts'
-import { streamProjection } from './publish/streams.ts'
 import { createAcceptReports } from './submit/accept-reports.ts'
 import { createGroupCommit } from './submit/group-commit.ts'
-import { createAuthorityCache, healthAuthorityProjection } from './submit/health-authorities.ts'
+import { createAuthorityCache } from './submit/health-authorities.ts'
 import type { PublishContext } from './submit/publish-v1.ts'
-import { reportProjection } from './submit/report.ts'
 import { createRevisionTokens } from './submit/revision-token.ts'
 import { setUpDemo, type Demo } from './demo-deployment.ts'
-
-/** Every table of the key zone that follows from events. */
-export const keyProjections: readonly Projection[] = [
-  healthAuthorityProjection,
-  streamProjection,
-  reportProjection,
-  releaseProjection,
-]
 
 /** The data of a deployment, open: what commands and the server work on. */
 export interface OpenData extends AsyncDisposable {

@@ -1,7 +1,6 @@
 // Submit: the health authorities whose certificates are accepted; promises that a change reaches every process within a second.
 
-import { createPublicKey } from 'node:crypto'
-import { importSPKI, type CryptoKey } from 'jose'
+import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { Queryable, Transaction } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 import { TocsinError } from '../errors.ts'
@@ -136,7 +135,7 @@ async function applyOne(tx: Transaction, event: StoredEvent): Promise<void> {
 
 /** A health authority whose keys are ready to verify with. */
 export interface TrustedAuthority extends HealthAuthority {
-  readonly verificationKeys: ReadonlyMap<string, { readonly key: CryptoKey } & HealthAuthorityKey>
+  readonly verificationKeys: ReadonlyMap<string, { readonly key: KeyObject } & HealthAuthorityKey>
 }
 
 /** Gives the health authority of an app, or undefined. */
@@ -161,7 +160,7 @@ export function createAuthorityCache(db: Queryable, monotonicMs: () => number): 
     )
     const latest = head.rows[0]?.configuration_seq ?? 0
     if (latest !== configurationSeq) {
-      const authorities = await Promise.all((await listHealthAuthorities(db)).map(importKeys))
+      const authorities = (await listHealthAuthorities(db)).map(importKeys)
       known = new Map(authorities.map((authority) => [authority.app, authority]))
       configurationSeq = latest
     }
@@ -176,11 +175,11 @@ export function createAuthorityCache(db: Queryable, monotonicMs: () => number): 
   }
 }
 
-async function importKeys(authority: HealthAuthority): Promise<TrustedAuthority> {
+function importKeys(authority: HealthAuthority): TrustedAuthority {
   const entries = authority.keys.map(
-    async (key) => [key.kid, { ...key, key: await importSPKI(key.publicKey, 'ES256') }] as const,
+    (key) => [key.kid, { ...key, key: createPublicKey(key.publicKey) }] as const,
   )
-  return { ...authority, verificationKeys: new Map(await Promise.all(entries)) }
+  return { ...authority, verificationKeys: new Map(entries) }
 }
 
 function configuration(type: string, content: unknown): NewEvent {

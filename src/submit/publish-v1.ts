@@ -61,7 +61,7 @@ export async function publishV1(
     const request = parsePublishRequest(body)
     const authority = await findAuthority(context, request)
     const now = context.now()
-    const claims = await verifyCertificate(request, authority, now, context.clockLeewaySeconds)
+    const claims = verifyCertificate(request, authority, now, context.clockLeewaySeconds)
     const fingerprint = fingerprintRequest('publish-v1', request, context.fingerprintKey)
     const revisable = openToken(context.tokens, request.revisionToken)
     const judged = judge(context, request, authority, claims, {

@@ -1,0 +1,37 @@
+// Bench: runs one benchmark by its name; promises its figures as one JSON line at the end.
+
+import type { Benchmark } from './harness.ts'
+
+const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
+  submit: async () => (await import('./submit.ts')).bench,
+  verify: async () => (await import('./verify.ts')).bench,
+}
+
+const name = process.argv[2] ?? ''
+const load = BENCHMARKS[name]
+if (load === undefined) {
+  console.log('npm run bench -- NAME [--json]\n')
+  for (const [each, loadEach] of Object.entries(BENCHMARKS)) {
+    const { summary, goal } = await loadEach()
+    console.log(`  ${each.padEnd(12)} ${summary}\n${' '.repeat(15)}goal: ${goal}`)
+  }
+  process.exitCode = name === '' || name === '--help' ? 0 : 2
+} else {
+  const bench = await load()
+  const quiet = process.argv.includes('--json')
+  const { value, floor, ratio, holds, extra } = await bench.run((line) =>
+    quiet ? undefined : console.log(line),
+  )
+  console.log(
+    JSON.stringify({
+      bench: name,
+      value,
+      unit: bench.unit,
+      floor,
+      ratio,
+      goal: bench.goal,
+      holds,
+      ...extra,
+    }),
+  )
+}

@@ -1,0 +1,62 @@
+// Bench: the server that `submit` measures, and its floor, each in a process of its own; promises that both run the same framework.
+
+import { readFileSync } from 'node:fs'
+import { openDatabase, parseAddress } from '../src/db/database.ts'
+import { sql } from '../src/db/sql.ts'
+import { buildApp } from '../src/http/app.ts'
+import { keyZoneRoutes } from '../src/http/key-zone-routes.ts'
+import { createLogger } from '../src/operate/logger.ts'
+import { openKeyZone } from '../test/open-key-zone.ts'
+import { parsePublishRequest } from '../src/submit/parse-publish.ts'
+import { addHealthAuthority } from '../src/submit/health-authorities.ts'
+import type { Route } from '../src/http/route.ts'
+import type { TestAuthority } from '../test/key-zone.ts'
+
+const [mode = '', databaseUrl = '', authorityFile = '', folder = ''] = process.argv.slice(2)
+const logger = createLogger('error')
+
+if (mode === 'ours') {
+  const zone = await openKeyZone(databaseUrl, folder, () => new Date())
+  const authority = JSON.parse(readFileSync(authorityFile, 'utf8')) as TestAuthority
+  await zone.db.transaction((tx) => addHealthAuthority(tx, zone.writer, authority, new Date()))
+  await listen(keyZoneRoutes(zone.submit))
+} else {
+  const poolSize = Number(mode.replace('floor', ''))
+  const db = openDatabase(parseAddress(databaseUrl), 'public', poolSize, false)
+  await db.query(
+    sql`create table if not exists floor (id bigint generated always as identity primary key, body bytea)`,
+  )
+  await listen([floorRoute(async (body) => void (await db.query(insert(body))))])
+}
+
+function insert(body: Uint8Array) {
+  return {
+    name: 'floor',
+    text: 'insert into floor (body) values ($1)',
+    values: [body.subarray(0, 200)],
+  }
+}
+
+/** The least that a durable answer costs: parse the request, insert one row, commit, answer. */
+function floorRoute(store: (body: Uint8Array) => Promise<void>): Route {
+  return {
+    methods: ['POST'],
+    url: '/v1/publish',
+    operationId: 'floor',
+    summary: 'The floor',
+    tag: 'key zone',
+    requestBody: {},
+    replies: { 200: { description: 'Durable' } },
+    async handle(request) {
+      parsePublishRequest(request.body)
+      await store(request.body)
+      return { status: 200, json: { insertedExposures: 14 } }
+    },
+  }
+}
+
+async function listen(routes: readonly Route[]): Promise<void> {
+  const app = await buildApp(routes, 'bench', logger)
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  process.send?.(Number(new URL(url).port))
+}

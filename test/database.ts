@@ -1,0 +1,89 @@
+// Test helper: a fresh database for a test, on every server that this run has; promises to drop it afterwards.
+
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test, type TestContext } from 'node:test'
+import { connectOnce, parseAddress } from '../src/db/database.ts'
+
+/** A database of one test's own. */
+export interface TestDatabase extends AsyncDisposable {
+  /** The owner's login. */
+  readonly url: string
+}
+
+/** A server that tests run against. */
+export interface TestServer {
+  readonly name: string
+  url(): Promise<string>
+}
+
+/** The embedded default, and the server of TOCSIN_TEST_DATABASE_URL when there is one. */
+export const TEST_SERVERS: readonly TestServer[] = [
+  { name: 'embedded', url: embeddedUrl },
+  ...(process.env['TOCSIN_TEST_DATABASE_URL'] === undefined
+    ? []
+    : [{ name: 'server', url: async () => process.env['TOCSIN_TEST_DATABASE_URL'] ?? '' }]),
+]
+
+/** A test that runs once on each server, each time in a fresh database. */
+export function databaseTest(
+  name: string,
+  body: (database: TestDatabase, t: TestContext) => Promise<void>,
+): void {
+  for (const server of TEST_SERVERS)
+    test(`${name} (${server.name})`, async (t) => {
+      await using database = await createDatabase(await server.url())
+      await body(database, t)
+    })
+}
+
+/** Makes a database on a server; disposing drops it and the logins that were made for it. */
+export async function createDatabase(serverUrl: string): Promise<TestDatabase> {
+  const name = `tocsin_test_${randomBytes(6).toString('hex')}`
+  await runStatements(serverUrl, [`create database ${name}`])
+  return {
+    url: withDatabase(serverUrl, name),
+    [Symbol.asyncDispose]: () =>
+      runStatements(serverUrl, [
+        `drop database ${name} with (force)`,
+        `drop role if exists ${name}_key`,
+        `drop role if exists ${name}_authority`,
+      ]),
+  }
+}
+
+async function runStatements(url: string, statements: readonly string[]): Promise<void> {
+  const client = await connectOnce(parseAddress(url))
+  try {
+    for (const statement of statements) await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}
+
+/** The same server's URL for another database, unix sockets included. */
+function withDatabase(url: string, name: string): string {
+  return url.replace(/^([a-z]+:\/\/[^/]*\/)[^?]*/, `$1${name}`)
+}
+
+let started: Promise<string> | undefined
+
+/** One embedded server for the whole run when test/run.ts started it, else one for this file. */
+function embeddedUrl(): Promise<string> {
+  const given = process.env['TOCSIN_TEST_EMBEDDED_URL']
+  started ??= given === undefined ? startOwn() : Promise.resolve(given)
+  return started
+}
+
+async function startOwn(): Promise<string> {
+  const { startEmbedded } = await import('../src/db/embedded.ts')
+  const folder = await mkdtemp(join(tmpdir(), 'tocsin-test-'))
+  const embedded = await startEmbedded(folder)
+  after(async () => {
+    await embedded.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+  return embedded.url
+}
