@@ -2,34 +2,8 @@
 
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { inspect } from 'node:util'
 import { TocsinError } from './errors.ts'
-
-/** A value that never shows itself: not in logs, not as JSON, not in an error. */
-export class Secret {
-  readonly #value: string
-
-  constructor(value: string) {
-    this.#value = value
-  }
-
-  /** The value, for the one place that needs it. */
-  reveal(): string {
-    return this.#value
-  }
-
-  toString(): string {
-    return '[secret]'
-  }
-
-  toJSON(): string {
-    return '[secret]'
-  }
-
-  [inspect.custom](): string {
-    return '[secret]'
-  }
-}
+import { Secret } from './operate/secret.ts'
 
 /** The configuration. Durations are in seconds. */
 export interface Config {

@@ -1,41 +1,44 @@
 // Main: the whole server in the order of its flow; promises to hand every step what it needs, and to stop cleanly.
 
-import { authorityProjections, type AuthorizeContext } from './authorize/context.ts'
+import { createSecretKey } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import { authorityProjections, openAuthorize } from './authorize/context.ts'
+import type { Deployment, OpenData, RunningServer, ServerOptions } from './cli/deployment.ts'
+import { runCommandLine } from './cli/run-command-line.ts'
 import type { Config } from './config.ts'
 import { openEmbedded, startEmbedded } from './db/embedded.ts'
 import { zoneSecret } from './db/zone-secrets.ts'
-import { clearStaging, openDirectoryStore } from './distribute/directory-store.ts'
+import { openDirectoryStore } from './distribute/directory-store.ts'
 import { createFileServer } from './distribute/serve-files.ts'
+import { TocsinError } from './errors.ts'
 import { buildApp } from './http/app.ts'
 import { buildRoutes } from './http/routes.ts'
+import type { Projection } from './log/projection.ts'
 import type { Clock } from './operate/clock.ts'
-import { createLogger, type Logger } from './operate/logger.ts'
+import { createLogger } from './operate/logger.ts'
 import { openZones, type OpenZones } from './operate/open-zones.ts'
 import { VERSION } from './operate/version.ts'
-import { keyProjections } from './projections.ts'
-import { publishDue, type PublisherContext, type PublishedRun } from './publish/publish-due.ts'
-import { takePublisherLock, type PublisherLock } from './publish/publisher-lock.ts'
+import { releaseProjection } from './publish/releases.ts'
+import type { PublisherContext } from './publish/publisher-context.ts'
+import { runPublisher } from './publish/run-publisher.ts'
 import { loadSigner } from './publish/signer.ts'
+import { streamProjection } from './publish/streams.ts'
 import { createAcceptReports } from './submit/accept-reports.ts'
 import { createGroupCommit } from './submit/group-commit.ts'
-import { createAuthorityCache } from './submit/health-authorities.ts'
+import { createAuthorityCache, healthAuthorityProjection } from './submit/health-authorities.ts'
 import type { PublishContext } from './submit/publish-v1.ts'
+import { reportProjection } from './submit/report.ts'
 import { createRevisionTokens } from './submit/revision-token.ts'
-import { setUpDemo, type Demo } from './demo-deployment.ts'
 
-/** The data of a deployment, open: what commands and the server work on. */
-export interface OpenData extends AsyncDisposable {
-  readonly zones: OpenZones
-  /** Says where the data is, for people; holds no secret. */
-  readonly where: string
-}
+/** Every table of the key zone that follows from events. */
+export const keyProjections: readonly Projection[] = [
+  healthAuthorityProjection,
+  streamProjection,
+  reportProjection,
+  releaseProjection,
+]
 
-/**
- * Opens the data that a configuration names, making what is missing.
- *
- * @param owner `server` for the one process that runs the service (a second on the same embedded data is refused);
- * `command` joins a running server's embedded database, or starts it for a while
- */
+/** See {@link Deployment.openData}. */
 export async function openData(
   config: Config,
   clock: Clock,
@@ -91,74 +94,62 @@ export function publisherContext(config: Config, zones: OpenZones, clock: Clock)
   }
 }
 
-/** A server that runs. */
-export interface RunningServer extends AsyncDisposable {
-  readonly url: string
-  readonly where: string
-  /** What a newcomer needs; undefined for a real deployment. */
-  readonly demo?: Demo
-  /** Makes the releases that are due now; with the timer on, the timer does it. */
-  publishDue(): Promise<PublishedRun>
-  close(): Promise<void>
-}
-
-/** How to run a server. */
-export interface ServerOptions {
-  readonly config: Config
-  readonly clock: Clock
-  readonly logger?: Logger
-  /** Whether releases are made as they come due (`timer`) or when {@link RunningServer.publishDue} is called. */
-  readonly publisher?: 'timer' | 'manual'
-}
-
-/** Starts everything on one port. @throws TocsinError of {@link openData}; whatever listening throws */
+/** See {@link Deployment.startServer}: the whole service, in the order of its flow. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, clock } = options
   const logger = options.logger ?? createLogger(config.logLevel)
-  const data = await openData(config, clock, 'server')
+  // Closed from the last to the first: here when something fails, else by whoever runs the server.
+  await using opened = new AsyncDisposableStack()
+  const { zones, where } = opened.use(await openData(config, clock, 'server'))
+  const now = () => clock.now()
+  await options.prepare?.(zones)
+  const authorize = await openAuthorize(
+    { ...zones.authority, masterKey: zones.masterKey },
+    config.tokenIssuer,
+    now,
+  )
+  const submit = await submitContext(config, zones, now)
+  const publisher = opened.use(
+    runPublisher(
+      publisherContext(config, zones, clock),
+      zones.key.address,
+      logger,
+      options.publisher ?? 'timer',
+    ),
+  )
+  const routes = buildRoutes({
+    submit,
+    authorize,
+    serveFile: createFileServer(config.publicFolder),
+    isReady: async () => {
+      await Promise.all(
+        [zones.key.db, zones.authority.db].map((db) => db.query({ text: 'select 1', values: [] })),
+      )
+    },
+    describe: { version: VERSION, demo: zones.demo, db: zones.key.db },
+  })
+  const app = await buildApp(routes, VERSION, logger)
+  opened.defer(() => app.close())
+  const url = await listen(app, config)
+  const running = opened.move()
+  return {
+    url,
+    where,
+    zones,
+    publishDue: publisher.publishDue,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+async function listen(app: FastifyInstance, { host, port }: Config): Promise<string> {
   try {
-    const { zones } = data
-    const now = () => clock.now()
-    const demo = zones.demo ? await setUpDemo(config, zones, now()) : undefined
-    const authorize: AuthorizeContext = {
-      ...zones.authority,
-      masterKey: zones.masterKey,
-      now,
-      tokenIssuer: config.tokenIssuer,
-    }
-    const submit = await submitContext(config, zones, now)
-    const publisher = startPublisher(config, zones, clock, logger, options.publisher ?? 'timer')
-    const routes = buildRoutes({
-      submit,
-      authorize,
-      serveFile: createFileServer(config.publicFolder),
-      isReady: async () => {
-        await Promise.all(
-          [zones.key.db, zones.authority.db].map((db) =>
-            db.query({ text: 'select 1', values: [] }),
-          ),
-        )
-      },
-      describe: { version: VERSION, where: data.where, demo: zones.demo, db: zones.key.db },
-    })
-    const app = await buildApp(routes, VERSION, logger)
-    const url = await app.listen({ host: config.host, port: config.port })
-    const close = async () => {
-      await app.close()
-      await publisher[Symbol.asyncDispose]()
-      await data[Symbol.asyncDispose]()
-    }
-    return {
-      url,
-      where: data.where,
-      ...(demo === undefined ? {} : { demo }),
-      publishDue: publisher.publishDue,
-      close,
-      [Symbol.asyncDispose]: close,
-    }
+    return await app.listen({ host, port })
   } catch (error) {
-    await data[Symbol.asyncDispose]()
-    throw error
+    throw new TocsinError(
+      'address_unusable',
+      `${host}:${port} can't be listened on (${(error as NodeJS.ErrnoException).code}): name another address in TOCSIN_HOST or TOCSIN_PORT.`,
+      { cause: error },
+    )
   }
 }
 
@@ -175,53 +166,28 @@ async function submitContext(
     findAuthority: createAuthorityCache(db, () => performance.now()),
     commit: createGroupCommit(MAX_GROUP, config.maxWaiting, createAcceptReports(db, writer, now)),
     tokens: createRevisionTokens(await zoneSecret(db, zones.masterKey, 'revision token')),
-    fingerprintKey: await zoneSecret(db, zones.masterKey, 'fingerprint'),
+    fingerprintKey: createSecretKey(await zoneSecret(db, zones.masterKey, 'fingerprint')),
     timeGrain: zones.timeGrain,
     clockLeewaySeconds: config.clockLeeway,
     now,
   }
 }
 
-/** How often the publisher looks whether something is due, in milliseconds. */
-const PUBLISHER_INTERVAL_MS = 1_000
-
-/** Publishes on a timer while it holds the lock; another process's publisher waits for it to go. */
-function startPublisher(
-  config: Config,
-  zones: OpenZones,
-  clock: Clock,
-  logger: Logger,
-  mode: 'timer' | 'manual',
-) {
-  const context = publisherContext(config, zones, clock)
-  let lock: PublisherLock | undefined
-  let running: Promise<PublishedRun> | undefined
-  let timer: NodeJS.Timeout | undefined
-  let stopped = false
-
-  const runOnce = async (): Promise<PublishedRun> => {
-    if (lock?.held !== true) {
-      lock = await takePublisherLock(zones.key.address, false)
-      if (lock === undefined) return { releases: 0, files: 0, keys: 0 }
-      await clearStaging(config.publicFolder)
-    }
-    const run = await publishDue(context)
-    if (run.files > 0) logger.info('published', { ...run })
-    return run
+/** Runs the command line in this process. @returns the exit status */
+export function runTocsin(args: readonly string[]): Promise<number> {
+  const stop = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(name, () => {
+      // A second signal does not wait.
+      if (stop.signal.aborted) process.exit(1)
+      stop.abort()
+    })
+  // A launcher that starts us under a newer Node.js may be killed without a word: then nobody would stop us.
+  process.once('disconnect', () => stop.abort())
+  const output = {
+    out: (line: string) => process.stdout.write(`${line}\n`),
+    err: (line: string) => process.stderr.write(`${line}\n`),
   }
-  const publishNow = () => (running ??= runOnce().finally(() => (running = undefined)))
-  const tick = async () => {
-    await publishNow().catch((error: unknown) => logger.error('publishing failed', error))
-    if (!stopped) timer = setTimeout(() => void tick(), PUBLISHER_INTERVAL_MS)
-  }
-  if (mode === 'timer') void tick()
-  return {
-    publishDue: publishNow,
-    async [Symbol.asyncDispose]() {
-      stopped = true
-      clearTimeout(timer)
-      await running?.catch(() => undefined)
-      await lock?.[Symbol.asyncDispose]()
-    },
-  }
+  const deployment: Deployment = { openData, startServer, publisherContext }
+  return runCommandLine(args, process.env, deployment, output, stop.signal)
 }

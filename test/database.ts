@@ -77,13 +77,17 @@ function embeddedUrl(): Promise<string> {
   return started
 }
 
+// Here and not where it is started: that is inside some test, which would stop it for those that follow.
+after(() => stopOwn?.())
+let stopOwn: (() => Promise<void>) | undefined
+
 async function startOwn(): Promise<string> {
   const { startEmbedded } = await import('../src/db/embedded.ts')
   const folder = await mkdtemp(join(tmpdir(), 'tocsin-test-'))
   const embedded = await startEmbedded(folder)
-  after(async () => {
+  stopOwn = async () => {
     await embedded.close()
     await rm(folder, { recursive: true, force: true })
-  })
+  }
   return embedded.url
 }

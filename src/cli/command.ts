@@ -1,7 +1,10 @@
 // Cli: what a command is; promises each the same shape: help, options, one JSON document at the end.
 
+import type { Deployment } from './deployment.ts'
+
 /** What a command is given. */
 export interface CommandContext {
+  readonly deployment: Deployment
   readonly positionals: readonly string[]
   readonly values: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>
   readonly env: Readonly<Record<string, string | undefined>>

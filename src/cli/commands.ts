@@ -16,13 +16,11 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   },
   demo: {
     summary: 'a simulated town: from positive tests to warned phones',
-    load: async () => {
-      const [{ demoCommand }, { startServer }] = await Promise.all([
-        import('./demo.ts'),
-        import('../main.ts'),
-      ])
-      return demoCommand(startServer)
-    },
+    load: async () => (await import('./demo.ts')).demoCommand,
+  },
+  'try-upload': {
+    summary: 'uploads made-up keys to a demo as a phone does',
+    load: async () => (await import('./try-upload.ts')).tryUploadCommand,
   },
   'check-config': {
     summary: 'every problem of the configuration at once',

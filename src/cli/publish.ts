@@ -1,8 +1,7 @@
 // Cli: makes releases by hand; promises to wait for a running publisher instead of working beside it.
 
-import { publisherContext } from '../main.ts'
 import { systemClock } from '../operate/clock.ts'
-import { publishDue } from '../publish/publish-due.ts'
+import { createPublisher } from '../publish/publish-due.ts'
 import { takePublisherLock } from '../publish/publisher-lock.ts'
 import type { Command } from './command.ts'
 import { withData } from './with-data.ts'
@@ -17,7 +16,7 @@ export const publishCommand: Command = {
   options: { once: { type: 'boolean', help: 'only those that are due now' } },
   run: (context) =>
     withData(context, async ({ zones, config }) => {
-      const publisher = publisherContext(config, zones, systemClock)
+      const publisher = context.deployment.publisherContext(config, zones, systemClock)
       const total = { releases: 0, files: 0, keys: 0 }
       const once = context.values['once'] === true
       // A server's publisher holds the lock for as long as it runs: what is due, it makes within a second.
@@ -26,8 +25,9 @@ export const publishCommand: Command = {
         context.print('Another process publishes: it makes what is due.')
         return { document: { ...total, leader: false } }
       }
+      const publish = createPublisher(publisher, lock)
       do {
-        const run = await publishDue(publisher)
+        const run = await publish()
         total.releases += run.releases
         total.files += run.files
         total.keys += run.keys

@@ -4,12 +4,20 @@ import { parseArgs } from 'node:util'
 import { TocsinError } from '../errors.ts'
 import type { Command, CommandContext } from './command.ts'
 import { COMMANDS, findCommand } from './commands.ts'
+import type { Deployment } from './deployment.ts'
+
+/** Where lines go: standard output and standard error. */
+export interface CommandOutput {
+  out(line: string): void
+  err(line: string): void
+}
 
 /** Runs `tocsin` with these arguments. @returns the exit status: 0, 1 for an error, 2 for wrong usage */
 export async function runCommandLine(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-  output: { out(line: string): void; err(line: string): void },
+  deployment: Deployment,
+  output: CommandOutput,
   signal: AbortSignal,
 ): Promise<number> {
   try {
@@ -21,7 +29,7 @@ export async function runCommandLine(
     const found = findCommand(args)
     if (found === undefined) return helpOrUnknown(args, output)
     const command = await found.load()
-    return await run(command, args.slice(found.words), env, output, signal)
+    return await run(command, args.slice(found.words), { env, deployment, output, signal })
   } catch (error) {
     return report(error, output)
   }
@@ -30,10 +38,9 @@ export async function runCommandLine(
 async function run(
   command: Command,
   args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-  output: { out(line: string): void; err(line: string): void },
-  signal: AbortSignal,
+  given: Pick<CommandContext, 'env' | 'deployment' | 'signal'> & { readonly output: CommandOutput },
 ): Promise<number> {
+  const { output, ...rest } = given
   const { values, positionals } = parse(command, args)
   if (values['help'] === true) {
     output.out(helpOf(command))
@@ -41,12 +48,11 @@ async function run(
   }
   const json = values['json'] === true
   const context: CommandContext = {
+    ...rest,
     positionals,
     values,
-    env,
     json,
     print: (line) => (json ? undefined : output.out(line)),
-    signal,
   }
   const { document, exitCode } = await command.run(context)
   if (json || command.alwaysDocument === true) output.out(JSON.stringify(document))
@@ -86,10 +92,7 @@ function helpOf(command: Command): string {
   return `${command.summary}\n\nUsage: tocsin ${command.usage}\n\n${lines.join('\n')}`
 }
 
-function helpOrUnknown(
-  args: readonly string[],
-  output: { out(line: string): void; err(line: string): void },
-): number {
+function helpOrUnknown(args: readonly string[], output: CommandOutput): number {
   const list = Object.entries(COMMANDS).map(
     ([name, { summary }]) => `  ${name.padEnd(20)} ${summary}`,
   )
@@ -104,7 +107,7 @@ function helpOrUnknown(
   )
 }
 
-function report(error: unknown, output: { err(line: string): void }): number {
+function report(error: unknown, output: CommandOutput): number {
   if (error instanceof TocsinError) {
     output.err(`tocsin: ${error.code}: ${error.message}`)
     return error.code === 'usage' ? 2 : 1
@@ -113,23 +116,4 @@ function report(error: unknown, output: { err(line: string): void }): number {
   if (process.env['TOCSIN_LOG_LEVEL'] === 'debug' && error instanceof Error)
     output.err(error.stack ?? '')
   return 1
-}
-
-if (process.argv[1] !== undefined && import.meta.main) {
-  const stop = new AbortController()
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(name, () => {
-      // A second signal does not wait.
-      if (stop.signal.aborted) process.exit(1)
-      stop.abort()
-    })
-  process.exitCode = await runCommandLine(
-    process.argv.slice(2),
-    process.env,
-    {
-      out: (line) => process.stdout.write(`${line}\n`),
-      err: (line) => process.stderr.write(`${line}\n`),
-    },
-    stop.signal,
-  )
 }

@@ -1,9 +1,10 @@
 // Cli: runs the service until it is told to stop; promises that what it prints to try next works.
 
-import { parseConfig } from '../config.ts'
-import { startServer, type RunningServer } from '../main.ts'
+import { relative } from 'node:path'
+import { parseConfig, type Config } from '../config.ts'
 import { systemClock } from '../operate/clock.ts'
 import type { Command } from './command.ts'
+import { demoKeysFile, setUpDemo } from './demo-deployment.ts'
 
 /** `tocsin start` */
 export const startCommand: Command = {
@@ -12,12 +13,18 @@ export const startCommand: Command = {
   options: {},
   async run(context) {
     const config = parseConfig(context.env)
-    await using server = await startServer({ config, clock: systemClock })
+    await using server = await context.deployment.startServer({
+      config,
+      clock: systemClock,
+      prepare: async (zones) => {
+        if (zones.demo) await setUpDemo(config, zones, systemClock.now())
+      },
+    })
     context.print(`tocsin: ${server.where}`)
     context.print(
-      `tocsin: serving ${server.url}${server.demo === undefined ? '' : ' (DEMO: made-up keys, short times)'}`,
+      `tocsin: serving ${server.url}${server.zones.demo ? ' (DEMO: made-up keys, short times)' : ''}`,
     )
-    for (const line of server.demo === undefined ? [] : nextSteps(server)) context.print(line)
+    if (server.zones.demo) for (const line of nextSteps(server.url, config)) context.print(line)
     if (!context.signal.aborted)
       await new Promise<void>((resolve) =>
         context.signal.addEventListener('abort', () => resolve(), { once: true }),
@@ -27,19 +34,20 @@ export const startCommand: Command = {
   },
 }
 
-function nextSteps(server: RunningServer): string[] {
-  const { url } = server
+function nextSteps(url: string, config: Config): string[] {
+  const file = relative('', demoKeysFile(config))
+  const keys = file.startsWith('..') ? demoKeysFile(config) : file
   return [
     '',
     `Open      ${url}/`,
     '',
     'Try, in another terminal, from this folder:',
     '  1. upload keys as a phone does, with a code, a token and a certificate:',
-    `       bin/tocsin try-upload ${url}`,
+    `       bin/tocsin try-upload ${url} --keys ${keys}`,
     '  2. some 20 seconds later, see the signed file:',
-    `       curl ${url}/exports/demo/index.txt`,
+    `       curl -s ${url}/exports/demo/index.txt`,
     '  3. verify it:',
-    `       curl -so demo-key.pem ${url}/exports/demo/key.pem`,
+    `       curl -s -o demo-key.pem ${url}/exports/demo/key.pem`,
     `       bin/tocsin verify ${url}/exports/demo/index.txt --key demo-key.pem`,
     '',
     'Stop with Ctrl-C; the data stays.',

@@ -1,15 +1,15 @@
 // Cli: opens the data for one command; promises to close it whatever happens.
 
 import { parseConfig, type Config } from '../config.ts'
-import { openData, type OpenData } from '../main.ts'
 import { systemClock } from '../operate/clock.ts'
 import { TocsinError } from '../errors.ts'
 import { textOption, type CommandContext } from './command.ts'
+import type { OpenData } from './deployment.ts'
 
 /** What a command works on. */
 export interface CommandData extends OpenData {
   readonly config: Config
-  now(): Date
+  readonly now: () => Date
 }
 
 /** Opens the data that the environment names: joins a running server's, or starts the embedded one for a while. */
@@ -18,7 +18,7 @@ export async function withData<Result>(
   work: (data: CommandData) => Promise<Result>,
 ): Promise<Result> {
   const config = parseConfig(context.env)
-  await using data = await openData(config, systemClock, 'command')
+  await using data = await context.deployment.openData(config, systemClock, 'command')
   return await work({
     ...data,
     config,

@@ -1,0 +1,113 @@
+// Cli: what a demo needs to be tried at once: a realm, an authority, API keys and a stream; promises to make only what is missing, and that it is no real deployment.
+
+import { access, open, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { addApiKey, type ApiKeyType } from '../authorize/api-keys.ts'
+import { addRealm, findRealm, type Realm } from '../authorize/realms.ts'
+import type { Config } from '../config.ts'
+import type { OpenZones } from '../operate/open-zones.ts'
+import { loadSigner, makeSigningKey } from '../publish/signer.ts'
+import { addStream, listStreams } from '../publish/streams.ts'
+import { addHealthAuthority, listHealthAuthorities } from '../submit/health-authorities.ts'
+import type { PhoneService } from './phone-client.ts'
+
+/** What differs between the demo that `start` makes and the town's. */
+export interface DemoOptions {
+  /** Of the stream, seconds. */
+  readonly period: number
+}
+
+/** The API keys of a demo and whom they belong to, as they lie in its file. */
+export type DemoKeys = Omit<PhoneService, 'url'>
+
+/** Names of the realm, the stream and the region. */
+const NAME = 'demo'
+const REGION = 'DEMO'
+const APP = 'org.example.demo'
+
+/** Where a demo's API keys lie, mode 0600. */
+export function demoKeysFile(config: Config): string {
+  return join(config.dataFolder, 'demo-api-keys.json')
+}
+
+/** Makes what a demo lacks; several starts, or one that was killed in the middle, come to the same. */
+export async function setUpDemo(
+  config: Config,
+  zones: OpenZones,
+  now: Date,
+  { period }: DemoOptions = { period: 10 },
+): Promise<DemoKeys> {
+  const realm = await ensureRealm(zones, now)
+  await ensureAuthority(zones, realm, now)
+  await ensureStream(join(config.dataFolder, 'demo-signing-key.pem'), zones, period, now)
+  const file = demoKeysFile(config)
+  return (await readDemoKeys(file)) ?? (await makeDemoKeys(file, zones, now))
+}
+
+/** The API keys of a demo's file, or undefined when there is none. */
+export async function readDemoKeys(file: string): Promise<DemoKeys | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => undefined)
+  return text === undefined ? undefined : (JSON.parse(text) as DemoKeys)
+}
+
+async function ensureRealm(zones: OpenZones, now: Date): Promise<Realm> {
+  const known = await findRealm(zones.authority.db, NAME)
+  if (known !== undefined) return known
+  const names = { name: NAME, issuer: 'tocsin-demo', audience: 'tocsin-demo' }
+  return addRealm({ ...zones.authority, masterKey: zones.masterKey }, names, now)
+}
+
+async function ensureAuthority(zones: OpenZones, realm: Realm, now: Date): Promise<void> {
+  const { db, writer } = zones.key
+  if ((await listHealthAuthorities(db)).some((authority) => authority.app === APP)) return
+  const { issuer, audience, kid, publicKey } = realm
+  const keys = [{ kid, publicKey, validFrom: 0 }]
+  await db.transaction((tx) =>
+    addHealthAuthority(tx, writer, { app: APP, issuer, audience, regions: [REGION], keys }, now),
+  )
+}
+
+async function ensureStream(
+  keyFile: string,
+  zones: OpenZones,
+  period: number,
+  now: Date,
+): Promise<void> {
+  const { db, writer } = zones.key
+  if ((await listStreams(db)).some((stream) => stream.name === NAME)) return
+  const exists = await access(keyFile).then(
+    () => true,
+    () => false,
+  )
+  if (!exists) await makeSigningKey(keyFile)
+  const { publicKey } = await loadSigner(keyFile)
+  const stream = {
+    name: NAME,
+    region: REGION,
+    period,
+    windowAge: 0,
+    keyId: NAME,
+    keyVersion: 'v1',
+    publicKey,
+    keyFile,
+  }
+  await db.transaction((tx) => addStream(tx, writer, stream, now))
+}
+
+async function makeDemoKeys(file: string, zones: OpenZones, now: Date): Promise<DemoKeys> {
+  const make = (type: ApiKeyType) =>
+    addApiKey({ ...zones.authority, masterKey: zones.masterKey }, { realm: NAME, type }, now)
+  const keys: DemoKeys = {
+    app: APP,
+    adminKey: await make('admin'),
+    deviceKey: await make('device'),
+  }
+  const handle = await open(file, 'wx', 0o600)
+  try {
+    await handle.writeFile(`${JSON.stringify(keys, null, 2)}\n`)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  return keys
+}

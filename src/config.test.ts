@@ -1,0 +1,118 @@
+// Test: the configuration: what is understood, that all problems come at once, and that no secret shows.
+
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { test } from 'node:test'
+import { inspect } from 'node:util'
+import { ConfigError, parseConfig, parseDuration, VARIABLES } from './config.ts'
+import { ERRORS, TocsinError } from './errors.ts'
+
+test('without any variable there are defaults', () => {
+  const config = parseConfig({ PATH: '/bin', HOME: '/root' })
+  assert.equal(config.host, '127.0.0.1')
+  assert.equal(config.port, 8080)
+  assert.equal(config.dataFolder, resolve('data'))
+  assert.equal(config.publicFolder, resolve('data/public'))
+  assert.equal(config.databaseUrl, undefined)
+})
+
+test('every problem is reported at once, with name, shape and what is expected', () => {
+  const error = problemsOf({
+    TOCSIN_PORT: 'eighty',
+    TOCSIN_HOST: '',
+    TOCSIN_DATABASE_URL: 'mysql://root:hunter2@db/x',
+    TOCSIN_DEMO: 'yes',
+    TOCSIN_TIME_GRAIN: '7m',
+    TOCSIN_PROT: '1',
+    TOCSIN_POOL_SIZE: '0',
+    TOCSIN_LOG_LEVEL: 'loud',
+  })
+  assert.deepEqual(error.problems.map(({ name }) => name).sort(), [
+    'TOCSIN_DATABASE_URL',
+    'TOCSIN_DEMO',
+    'TOCSIN_HOST',
+    'TOCSIN_LOG_LEVEL',
+    'TOCSIN_POOL_SIZE',
+    'TOCSIN_PORT',
+    'TOCSIN_PROT',
+    'TOCSIN_TIME_GRAIN',
+  ])
+  for (const { name, given, expected } of error.problems)
+    assert.ok(error.message.includes(`${name}: got ${given}; expected ${expected}`), name)
+  assert.ok(!error.message.includes('hunter2'), 'a value is never shown')
+  assert.equal(error.code, 'configuration_invalid')
+})
+
+test('what does not go together is a problem, too', () => {
+  const url = 'postgres://owner@db/tocsin'
+  const names = (env: Record<string, string>) => problemsOf(env).problems.map(({ name }) => name)
+  assert.deepEqual(names({ TOCSIN_DEMO: 'true', TOCSIN_DATABASE_URL: url }), ['TOCSIN_DEMO'])
+  assert.deepEqual(names({ TOCSIN_KEY_DATABASE_URL: url }), ['TOCSIN_KEY_DATABASE_URL'])
+})
+
+test('a secret does not show, however it is printed', () => {
+  const config = parseConfig({ TOCSIN_DATABASE_URL: 'postgres://owner:hunter2@db/tocsin' })
+  for (const shown of [
+    JSON.stringify(config),
+    inspect(config, { depth: 9, showHidden: true }),
+    String(config.databaseUrl),
+    `${config.databaseUrl}`,
+  ])
+    assert.ok(!shown.includes('hunter2'), shown)
+  assert.equal(config.databaseUrl?.reveal(), 'postgres://owner:hunter2@db/tocsin')
+})
+
+test('a file gives what the environment does not', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'tocsin-config-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'tocsin.json')
+  writeFileSync(file, JSON.stringify({ TOCSIN_PORT: 9000, TOCSIN_HOST: '0.0.0.0' }))
+  const config = parseConfig({ TOCSIN_CONFIG: file, TOCSIN_HOST: '::1' })
+  assert.equal(config.port, 9000)
+  assert.equal(config.host, '::1')
+  for (const [text, given] of [
+    ['[1]', /other JSON/],
+    ['{', /not JSON/],
+  ] as const) {
+    writeFileSync(file, text)
+    assert.match(problemsOf({ TOCSIN_CONFIG: file }).message, given)
+  }
+  assert.match(problemsOf({ TOCSIN_CONFIG: join(folder, 'none') }).message, /can't be read/)
+})
+
+test('durations have units', () => {
+  assert.equal(parseDuration('15m'), 900)
+  assert.equal(parseDuration('2h'), 7200)
+  assert.equal(parseDuration('1d'), 86_400)
+  assert.equal(parseDuration('30'), 30)
+  for (const wrong of ['', '1w', '-1s', '1.5h', ' 1h', '99999999s'])
+    assert.equal(parseDuration(wrong), undefined, wrong)
+})
+
+test('every variable has help and says what it expects', () => {
+  for (const [name, { help, expected }] of Object.entries(VARIABLES)) {
+    assert.match(name, /^TOCSIN_[A-Z_]+$/)
+    assert.ok(help.length > 10 && expected.length > 5, name)
+  }
+})
+
+test('every error has a status and a sentence', () => {
+  for (const [code, { status, sentence }] of Object.entries(ERRORS)) {
+    assert.match(code, /^[a-z]+(_[a-z]+)*$/)
+    assert.ok(status >= 200 && status < 600, code)
+    assert.match(sentence, /^[A-Za-z].*\.$/, code)
+    assert.equal(new TocsinError(code as keyof typeof ERRORS).message, sentence)
+  }
+})
+
+function problemsOf(env: Record<string, string>): ConfigError {
+  try {
+    parseConfig(env)
+  } catch (error) {
+    assert.ok(error instanceof ConfigError)
+    return error
+  }
+  assert.fail('the configuration was accepted')
+}

@@ -1,0 +1,156 @@
+// Test: the command line: help, errors and documents, as scripts rely on them; a deployment set up by commands alone.
+
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { COMMANDS } from '../src/cli/commands.ts'
+import { databaseTest } from './database.ts'
+import { temporaryFolder } from './temporary-folder.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+
+interface Run {
+  readonly status: number | null
+  readonly out: string
+  readonly err: string
+}
+
+/** Runs `bin/tocsin` in a process of its own, as a person would. */
+async function tocsin(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
+  const { PATH = '', HOME = '' } = process.env
+  const child = spawn(process.execPath, [join(ROOT, 'bin/tocsin'), ...args], {
+    cwd: ROOT,
+    env: { PATH, HOME, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let out = ''
+  let err = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))
+  const status = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  return { status, out, err }
+}
+
+test('every command has help that names its options', async () => {
+  const help = await tocsin(['--help'])
+  assert.equal(help.status, 0)
+  for (const name of Object.keys(COMMANDS)) assert.match(help.out, new RegExp(`^  ${name} `, 'm'))
+  await Promise.all(
+    Object.entries(COMMANDS).map(async ([name, { load }]) => {
+      const { status, out, err } = await tocsin([...name.split(' '), '--help'])
+      assert.deepEqual({ status, err }, { status: 0, err: '' }, name)
+      for (const option of Object.keys((await load()).options))
+        assert.ok(out.includes(`--${option}`), `${name} tells of --${option}`)
+      assert.match(out, /--json/)
+    }),
+  )
+})
+
+test('wrong usage ends with 2 and one line that says so', async () => {
+  for (const args of [
+    ['unheard-of'],
+    ['stream'],
+    ['stream', 'add'],
+    ['verify'],
+    ['check-config', '--nonsense'],
+    ['demo', '--phones', 'many'],
+    ['demo', '--days', '0'],
+    ['keygen'],
+  ]) {
+    const { status, out, err } = await tocsin(args)
+    assert.equal(status, 2, args.join(' '))
+    assert.match(err, /^tocsin: usage: [^\n]+\n$/, args.join(' '))
+    assert.equal(out, '')
+  }
+})
+
+test('a wrong configuration is an error of every command, and check-config lists it', async () => {
+  const env = { TOCSIN_PORT: 'x', TOCSIN_DEMO: 'maybe' }
+  for (const command of ['start', 'check-config', 'publish']) {
+    const { status, err } = await tocsin([command], env)
+    assert.equal(status, 1)
+    assert.match(err, /^tocsin: configuration_invalid: .*2 problem/)
+  }
+  const { status, out } = await tocsin(['check-config', '--json'], env)
+  assert.equal(status, 1)
+  const { problems } = JSON.parse(out) as { problems: { name: string }[] }
+  assert.deepEqual(problems.map(({ name }) => name).sort(), ['TOCSIN_DEMO', 'TOCSIN_PORT'])
+  const good = await tocsin(['check-config'], { TOCSIN_DATABASE_URL: 'postgres://a:hunter2@b/c' })
+  assert.equal(good.status, 0)
+  assert.ok(!good.out.includes('hunter2'))
+})
+
+test('keygen makes a private file and never overwrites one', async (t) => {
+  const file = join(await temporaryFolder(t), 'key.pem')
+  const made = await tocsin(['keygen', '--out', file])
+  assert.equal(made.status, 0)
+  assert.match(made.out, /^-----BEGIN PUBLIC KEY-----/)
+  assert.equal(statSync(file).mode & 0o777, 0o600)
+  const before = readFileSync(file, 'utf8')
+  const again = await tocsin(['keygen', '--out', file])
+  assert.equal(again.status, 1)
+  assert.match(again.err, /^tocsin: signing_key_invalid: /)
+  assert.equal(readFileSync(file, 'utf8'), before)
+})
+
+databaseTest('a deployment is set up by commands alone', async (database, t) => {
+  const folder = await temporaryFolder(t)
+  const env = { TOCSIN_DATABASE_URL: database.url, TOCSIN_DATA: join(folder, 'data') }
+  const run = async (...args: string[]) => {
+    const { status, out, err } = await tocsin([...args, '--json'], env)
+    assert.deepEqual({ status, err }, { status: 0, err: '' }, args.join(' '))
+    return JSON.parse(out.trimEnd().split('\n').at(-1) ?? '') as Record<string, unknown>
+  }
+  const realm = await run('realm', 'add', 'north', '--issuer', 'north', '--audience', 'keys')
+  assert.equal(realm['kid'], 'north-v1')
+  const publicKey = join(folder, 'realm.pem')
+  const { writeFile } = await import('node:fs/promises')
+  await writeFile(publicKey, String(realm['publicKey']))
+  const authority = ['--issuer', 'north', '--audience', 'keys', '--regions', 'US,CA']
+  const keyOptions = ['--kid', 'north-v1', '--public-key', publicKey]
+  await run('authority', 'add', '--app', 'Org.North', ...authority, ...keyOptions)
+  const twice = await tocsin(
+    ['authority', 'add', '--app', 'org.north', ...authority, ...keyOptions],
+    env,
+  )
+  assert.equal(twice.status, 1)
+  assert.match(twice.err, /^tocsin: authority_exists: /)
+  const signingKey = join(folder, 'signing.pem')
+  await run('keygen', '--out', signingKey)
+  const stream = ['--region', 'US', '--period', '2h', '--key', signingKey]
+  await run('stream', 'add', 'us', ...stream, '--key-id', '310', '--key-version', 'v1')
+  const bad = await tocsin(
+    [
+      'stream',
+      'add',
+      'x',
+      '--region',
+      'US',
+      '--period',
+      '7h',
+      '--key',
+      signingKey,
+      '--key-id',
+      'a',
+      '--key-version',
+      'b',
+    ],
+    env,
+  )
+  assert.match(bad.err, /^tocsin: stream_invalid: The period must divide 24 hours\.\n$/)
+  const streams = (await run('stream', 'list')) as unknown as { name: string; period: number }[]
+  assert.deepEqual(
+    streams.map(({ name, period }) => ({ name, period })),
+    [{ name: 'us', period: 7200 }],
+  )
+  assert.deepEqual(await run('publish', '--once'), { releases: 0, files: 0, keys: 0, leader: true })
+  await run('authority', 'disable', 'org.north')
+  const [listed] = (await run('authority', 'list')) as unknown as { disabled: boolean }[]
+  assert.equal(listed?.disabled, true)
+  const key = await run('api-key', 'add', '--realm', 'north', '--type', 'admin')
+  assert.match(JSON.stringify(key), /[A-Za-z0-9_-]{11}\.[A-Za-z0-9_-]{43}/)
+  const { valid } = await run('log', 'verify')
+  assert.equal(valid, true)
+})
