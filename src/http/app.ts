@@ -1,16 +1,9 @@
 // Http: the web server around the route table; promises one shape of error, and that no request changes more than its handler does.
 
-import { randomBytes } from 'node:crypto'
 import swagger from '@fastify/swagger'
-import fastify, {
-  type FastifyError,
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-} from 'fastify'
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { ERRORS, TocsinError } from '../errors.ts'
 import type { Logger } from '../operate/logger.ts'
-import { replyPadding } from '../submit/publish-v1.ts'
 import { RETRY_AFTER_SECONDS, type Route, type RouteReply } from './route.ts'
 
 /** Bodies of routes that expect none, or a small one. */
@@ -30,6 +23,10 @@ export async function buildApp(
     exposeHeadRoutes: false,
     logger: false,
     return503OnClosing: false,
+    // A path that can't be decoded reaches no route and no other handler of errors.
+    frameworkErrors: (error, _request, reply) => {
+      send(reply as unknown as FastifyReply, refuse(asTocsinError(error)))
+    },
     // Bodies are judged by the step that they belong to; schemas are here for the OpenAPI document.
   })
   app.setValidatorCompiler(() => () => true)
@@ -48,15 +45,19 @@ export async function buildApp(
     },
   })
   for (const route of routes) addRoute(app, route)
+  refuseOtherMethods(app, routes)
   app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
-    reply.send(app.swagger()),
+    reply
+      .header('content-type', 'application/json')
+      .send(`${JSON.stringify(app.swagger(), null, 2)}\n`),
   )
-  app.setNotFoundHandler((_request, reply) => sendError(reply, new TocsinError('not_found'), false))
+  app.setNotFoundHandler((_request, reply) => send(reply, refuse(new TocsinError('not_found'))))
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const known = asTocsinError(error)
     if (known.code === 'internal_error')
       logger.error('request failed', error, { route: request.routeOptions.url ?? '' })
-    sendError(reply, known, isSubmission(request))
+    const { route } = request.routeOptions.config as { route?: Route }
+    return send(reply, (route?.refuse ?? refuse)(known))
   })
   return app
 }
@@ -66,10 +67,9 @@ function addRoute(app: FastifyInstance, route: Route): void {
     method: [...route.methods],
     url: route.url,
     bodyLimit: route.bodyLimit ?? DEFAULT_BODY_LIMIT,
-    config: { submission: route.submission === true },
+    config: { route },
     schema: openApiSchema(route),
     handler: async (request, reply) => {
-      if (route.requestBody !== undefined) requireJson(request)
       const answer = await route.handle({
         method: request.method,
         path: request.url.split('?')[0] ?? '',
@@ -99,12 +99,28 @@ function openApiSchema(route: Route) {
   }
 }
 
-function requireJson(request: FastifyRequest): void {
-  if (!(request.headers['content-type'] ?? '').startsWith('application/json'))
-    throw new TocsinError('unsupported_media_type')
+// What a client may try on an address that takes other methods.
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+
+function refuseOtherMethods(app: FastifyInstance, routes: readonly Route[]): void {
+  for (const url of new Set(routes.map((route) => route.url))) {
+    const taken = routes.filter((route) => route.url === url)
+    const allowed = new Set<string>(taken.flatMap((route) => route.methods))
+    app.route({
+      method: METHODS.filter((method) => !allowed.has(method)),
+      url,
+      schema: { hide: true },
+      config: { route: taken[0] },
+      handler: (_request, reply) => {
+        reply.header('allow', [...allowed].join(', '))
+        throw new TocsinError('method_not_allowed')
+      },
+    })
+  }
 }
 
 function send(reply: FastifyReply, answer: RouteReply): FastifyReply {
+  if (answer.status === 503) reply.header('retry-after', String(RETRY_AFTER_SECONDS))
   reply.code(answer.status).headers(answer.headers ?? {})
   if (answer.body === undefined && answer.json === undefined) return reply.send()
   if (answer.json === undefined) return reply.send(answer.body)
@@ -131,19 +147,6 @@ function asTocsinError(error: FastifyError): TocsinError {
   return new TocsinError('internal_error')
 }
 
-function sendError(reply: FastifyReply, error: TocsinError, submission: boolean): FastifyReply {
-  if (error.code === 'unavailable') reply.header('retry-after', String(RETRY_AFTER_SECONDS))
-  if (submission)
-    reply
-      .header('tocsin-tracking-id', randomBytes(16).toString('hex'))
-      .header('x-api-version', 'v1')
-  const padding = submission ? { padding: replyPadding() } : {}
-  return reply
-    .code(error.status)
-    .header('content-type', 'application/json')
-    .send(JSON.stringify({ error: error.message, code: error.code, ...padding }))
-}
-
-function isSubmission(request: FastifyRequest): boolean {
-  return (request.routeOptions.config as { submission?: boolean }).submission === true
+function refuse(error: TocsinError): RouteReply {
+  return { status: error.status, json: { error: error.message, code: error.code } }
 }

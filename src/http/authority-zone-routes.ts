@@ -3,13 +3,23 @@
 import type { AuthorizeContext } from '../authorize/context.ts'
 import { issueCertificate } from '../authorize/issue-certificate.ts'
 import { issueCode } from '../authorize/issue-code.ts'
-import { certificateSchemas, issueSchemas, verifySchemas } from '../authorize/schemas.ts'
+import { refuseRequest, type AuthorizeReply, type UnreadableCode } from '../authorize/reply.ts'
+import {
+  certificateSchemas,
+  issueSchemas,
+  refusalSchema,
+  verifySchemas,
+} from '../authorize/schemas.ts'
 import { verifyCode } from '../authorize/verify-code.ts'
-import type { Route } from './route.ts'
+import { TocsinError } from '../errors.ts'
+import { isJson, type Route, type RouteReply, type Schema } from './route.ts'
 
-const AUTHORITY_REPLIES = {
-  400: { description: 'Nothing was changed; `errorCode` says why' },
-  401: { description: 'The API key was not accepted' },
+const REFUSALS = {
+  400: 'Nothing was changed; `errorCode` says why',
+  401: 'The API key was not accepted',
+  409: 'A code was issued under this uuid before',
+  412: 'The code is of a test type that the app does not accept',
+  503: 'Busy: try again after the seconds of Retry-After',
 }
 
 const API_KEY_HEADER = {
@@ -18,39 +28,75 @@ const API_KEY_HEADER = {
   required: ['x-api-key'],
 }
 
+/** What differs between the three. */
+interface Address {
+  readonly name: string
+  readonly summary: string
+  readonly schemas: { readonly request: Schema; readonly reply: Schema }
+  readonly refusals: readonly (keyof typeof REFUSALS)[]
+  /** The code of a request that can't be read. */
+  readonly unreadable: UnreadableCode
+  handle(
+    context: AuthorizeContext,
+    apiKey: string | undefined,
+    body: Uint8Array,
+  ): Promise<AuthorizeReply>
+}
+
+const ADDRESSES: readonly Address[] = [
+  {
+    name: 'issue',
+    summary: 'Issues a verification code',
+    schemas: issueSchemas,
+    refusals: [400, 401, 409, 503],
+    unreadable: 'unparsable_request',
+    handle: issueCode,
+  },
+  {
+    name: 'verify',
+    summary: 'Swaps a verification code for a token',
+    schemas: verifySchemas,
+    refusals: [400, 401, 412, 503],
+    unreadable: 'unparsable_request',
+    handle: verifyCode,
+  },
+  {
+    name: 'certificate',
+    summary: 'Swaps a token for a certificate over keys',
+    schemas: certificateSchemas,
+    refusals: [400, 401, 503],
+    unreadable: 'token_invalid',
+    handle: issueCertificate,
+  },
+]
+
 /** From a code to a certificate. */
 export function authorityZoneRoutes(authorize: AuthorizeContext): Route[] {
-  const route = (
-    name: string,
-    summary: string,
-    schemas: { readonly request: Route['requestBody']; readonly reply: Route['requestBody'] },
-    handler: (
-      context: AuthorizeContext,
-      apiKey: string | undefined,
-      body: Uint8Array,
-    ) => Promise<{ status: number; body: Record<string, unknown> }>,
-  ): Route => ({
+  return ADDRESSES.map((address) => ({
     methods: ['POST'],
-    url: `/api/${name}`,
-    operationId: name,
-    summary,
+    url: `/api/${address.name}`,
+    operationId: address.name,
+    summary: address.summary,
     tag: 'authority zone',
     headers: API_KEY_HEADER,
-    requestBody: schemas.request ?? {},
-    replies: { 200: { description: 'Done', schema: schemas.reply ?? {} }, ...AUTHORITY_REPLIES },
-    async handle(request) {
-      const reply = await handler(authorize, request.headers['x-api-key'], request.body)
-      return { status: reply.status, json: reply.body }
+    requestBody: address.schemas.request,
+    replies: {
+      200: { description: 'Done', schema: address.schemas.reply },
+      ...Object.fromEntries(
+        address.refusals.map((status) => [
+          status,
+          { description: REFUSALS[status], schema: refusalSchema },
+        ]),
+      ),
     },
-  })
-  return [
-    route('issue', 'Issues a verification code', issueSchemas, issueCode),
-    route('verify', 'Swaps a verification code for a token', verifySchemas, verifyCode),
-    route(
-      'certificate',
-      'Swaps a token for a certificate over keys',
-      certificateSchemas,
-      issueCertificate,
-    ),
-  ]
+    async handle(request) {
+      if (!isJson(request)) throw new TocsinError('unsupported_media_type')
+      return toReply(await address.handle(authorize, request.headers['x-api-key'], request.body))
+    },
+    refuse: (error) => toReply(refuseRequest(error, address.unreadable)),
+  }))
+}
+
+function toReply({ status, body }: AuthorizeReply): RouteReply {
+  return { status, json: body }
 }

@@ -6,13 +6,12 @@ import { sql } from '../db/sql.ts'
 /** What the page tells. */
 export interface HomeDescription {
   readonly version: string
-  readonly where: string
   readonly demo: boolean
   readonly db: Queryable
 }
 
 /** The page. */
-export async function renderHome({ version, where, demo, db }: HomeDescription): Promise<string> {
+export async function renderHome({ version, demo, db }: HomeDescription): Promise<string> {
   const { rows } = await db.query<{
     name: string
     region: string
@@ -42,7 +41,7 @@ code { font-size: .9em; overflow-wrap: anywhere }
 <main>
 <h1>Tocsin</h1>
 ${demo ? '<p class="demo"><strong>This is a demo.</strong> Its keys and codes are made up and its times are short: never point real phones at it.</p>' : ''}
-<p>A backend for privacy-preserving contact tracing, version ${escapeHtml(version)}, on ${escapeHtml(where)}.</p>
+<p>A backend for privacy-preserving contact tracing, version ${escapeHtml(version)}.</p>
 <h2>Streams</h2>
 ${rows.length === 0 ? '<p>None yet: <code>tocsin stream add</code> makes one.</p>' : streamTable(rows)}
 <h2>Documents</h2>

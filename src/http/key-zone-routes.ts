@@ -1,8 +1,14 @@
 // Http: the routes of the key zone; promises that every reply of a submission carries its tracking id.
 
+import { TocsinError } from '../errors.ts'
 import { MAX_BODY_BYTES } from '../submit/parse-publish.ts'
-import { publishV1, type PublishContext } from '../submit/publish-v1.ts'
-import { RETRY_AFTER_SECONDS, type Route } from './route.ts'
+import {
+  publishV1,
+  refusePublish,
+  type PublishContext,
+  type PublishReply,
+} from '../submit/publish-v1.ts'
+import { isJson, type Route, type RouteReply } from './route.ts'
 import { PUBLISH_REPLY, PUBLISH_REQUEST } from './schemas.ts'
 
 /** Submissions. */
@@ -14,7 +20,6 @@ export function keyZoneRoutes(submit: PublishContext): Route[] {
       operationId: 'publish',
       summary: 'Uploads temporary exposure keys with a certificate',
       tag: 'key zone',
-      submission: true,
       bodyLimit: MAX_BODY_BYTES,
       requestBody: PUBLISH_REQUEST,
       replies: {
@@ -32,17 +37,18 @@ export function keyZoneRoutes(submit: PublishContext): Route[] {
         },
       },
       async handle(request) {
-        const reply = await publishV1(submit, request.body, request.headers['user-agent'] ?? '')
-        return {
-          status: reply.status,
-          headers: {
-            'tocsin-tracking-id': reply.trackingId,
-            'x-api-version': 'v1',
-            ...(reply.status === 503 ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {}),
-          },
-          json: reply.body,
-        }
+        if (!isJson(request)) throw new TocsinError('unsupported_media_type')
+        return toReply(await publishV1(submit, request.body, request.headers['user-agent'] ?? ''))
       },
+      refuse: (error) => toReply(refusePublish(error)),
     },
   ]
+}
+
+function toReply({ status, trackingId, body }: PublishReply): RouteReply {
+  return {
+    status,
+    headers: { 'tocsin-tracking-id': trackingId, 'x-api-version': 'v1' },
+    json: body,
+  }
 }

@@ -16,7 +16,7 @@ export function publicRoutes(serveFile: (download: Download) => Promise<Download
       ...header('ifRange', headers['if-range']),
     })
     return reply.status === 404
-      ? { status: 404, json: { error: 'There is no such file.', code: 'not_found' } }
+      ? { ...reply, json: { error: 'There is no such file.', code: 'not_found' } }
       : reply
   }
   return [

@@ -1,6 +1,7 @@
 // Http: what a route is; promises that handlers see bytes and headers, and nothing of the web framework.
 
 import type { Readable } from 'node:stream'
+import type { TocsinError } from '../errors.ts'
 
 /** A request as a handler sees it. */
 export interface RouteRequest {
@@ -31,8 +32,6 @@ export interface Route {
   readonly operationId: string
   readonly summary: string
   readonly tag: 'key zone' | 'authority zone' | 'public files' | 'operate'
-  /** A submission's replies, errors included, carry a tracking id and padding. */
-  readonly submission?: true
   /** The greatest body, in bytes. */
   readonly bodyLimit?: number
   readonly params?: Schema
@@ -45,6 +44,13 @@ export interface Route {
     >
   >
   handle(request: RouteRequest): Promise<RouteReply>
+  /** The reply to what went wrong before or in `handle`, in the shape of this API; `{error, code}` when left out. */
+  refuse?(error: TocsinError): RouteReply
+}
+
+/** Whether a request says that its body is JSON. */
+export function isJson(request: RouteRequest): boolean {
+  return (request.headers['content-type'] ?? '').startsWith('application/json')
 }
 
 /** When to try again after 503, in seconds: long enough for a queue to drain or a database to come back. */

@@ -1,0 +1,193 @@
+// Test: the service over HTTP: what each address takes, how it refuses what it does not, and that its description is true.
+
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { test, type TestContext } from 'node:test'
+import { openApiDocument } from '../src/http/openapi.ts'
+import { readHead } from '../src/log/read-events.ts'
+import { databaseTest, type TestDatabase } from './database.ts'
+import { startService, type RunningService } from './running-service.ts'
+import { temporaryFolder } from './temporary-folder.ts'
+
+interface JsonSchema {
+  readonly type?: string
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly required?: readonly string[]
+}
+
+interface Operation {
+  readonly operationId: string
+  readonly parameters?: readonly { readonly name: string }[]
+  readonly requestBody?: { readonly content: Readonly<Record<string, { schema: JsonSchema }>> }
+}
+
+interface OpenApi {
+  readonly openapi: string
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+}
+
+test('the committed OpenAPI document is the one that the routes give', async () => {
+  const committed = await readFile(new URL('../docs/openapi.json', import.meta.url), 'utf8')
+  assert.equal(await openApiDocument(), committed, 'npm run openapi writes it anew')
+  const document = JSON.parse(committed) as OpenApi
+  assert.match(document.openapi, /^3\.1\./)
+  const addresses = Object.entries(document.paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+  )
+  for (const address of ['POST /v1/publish', 'POST /api/issue', 'GET /exports/{stream}/{file}'])
+    assert.ok(addresses.includes(address), `${address} is described`)
+})
+
+databaseTest('every address refuses bad input with a code and a sentence', async (database, t) => {
+  await using service = await startFor(database, t)
+  const document = (await (await fetch(`${service.url}/openapi.json`)).json()) as OpenApi
+  const posts = Object.entries(document.paths).flatMap(([path, { post }]) =>
+    post === undefined ? [] : [{ path, schema: bodySchema(post) }],
+  )
+  assert.deepEqual(posts.map(({ path }) => path).sort(), [
+    '/api/certificate',
+    '/api/issue',
+    '/api/verify',
+    '/v1/publish',
+  ])
+  const before = await heads(service)
+  for (const { path, schema } of posts)
+    for (const [what, request] of badRequests(schema)) {
+      const response = await fetch(`${service.url}${path}`, {
+        method: 'POST',
+        ...request,
+        headers: { 'x-api-key': apiKeyFor(service, path), ...request.headers },
+      })
+      const body = (await response.json()) as Record<string, unknown>
+      const told = `${path}, ${what}: ${response.status} ${JSON.stringify({ ...body, padding: '' })}`
+      assert.ok(response.status >= 400 && response.status < 500, told)
+      assert.match(String(body['code'] ?? body['errorCode']), /^[a-z_]+$/, told)
+      assert.match(String(body['error']), /^[^{}]{10,300}$/, told)
+      if (path === '/v1/publish')
+        assert.match(response.headers.get('tocsin-tracking-id') ?? '', /^[0-9a-f]{32}$/, told)
+    }
+  assert.deepEqual(await heads(service), before, 'nothing was changed in either zone')
+})
+
+databaseTest('an address says which methods it takes', async (database, t) => {
+  await using service = await startFor(database, t)
+  for (const [method, path, allowed] of [
+    ['GET', '/v1/publish', 'POST'],
+    ['DELETE', '/exports/demo/index.txt', 'GET, HEAD'],
+    ['PUT', '/health', 'GET, HEAD'],
+    ['POST', '/', 'GET, HEAD'],
+  ] as const) {
+    const response = await fetch(`${service.url}${path}`, { method })
+    assert.equal(response.status, 405, `${method} ${path}`)
+    assert.equal(response.headers.get('allow'), allowed)
+  }
+  const unknown = await fetch(`${service.url}/v2/publish`)
+  assert.equal(unknown.status, 404)
+  assert.deepEqual(Object.keys((await unknown.json()) as object).sort(), ['code', 'error'])
+})
+
+databaseTest(
+  'a body that ends early changes nothing and hurts nobody else',
+  async (database, t) => {
+    await using service = await startFor(database, t)
+    const before = await heads(service)
+    const { port } = new URL(service.url)
+    for (const sent of [
+      'POST /v1/publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"temp',
+      'POST /v1/publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}',
+      'POST /v1/publish HTTP/1.1\r\nContent-Length: -1\r\n\r\n',
+      'nonsense\r\n\r\n',
+    ]) {
+      const socket = connect(Number(port), '127.0.0.1')
+      socket.write(sent)
+      socket.end()
+      await new Promise((resolve) =>
+        socket
+          .once('close', resolve)
+          .on('error', () => undefined)
+          .resume(),
+      )
+    }
+    assert.equal((await fetch(`${service.url}/health`)).status, 200)
+    assert.deepEqual(await heads(service), before)
+  },
+)
+
+databaseTest('health, the page at / and the description answer', async (database, t) => {
+  await using service = await startFor(database, t)
+  for (const path of ['/health', '/livez', '/readyz']) {
+    const response = await fetch(`${service.url}${path}`)
+    assert.deepEqual(await response.json(), { status: 'ok' }, path)
+  }
+  const home = await (await fetch(service.url)).text()
+  assert.match(home, /<h1>Tocsin<\/h1>/)
+  assert.doesNotMatch(home, /This is a demo/, 'a server is never a demo')
+  const head = await fetch(service.url, { method: 'HEAD' })
+  assert.equal(head.status, 200)
+  assert.equal(await head.text(), '')
+})
+
+async function startFor(database: TestDatabase, t: TestContext): Promise<RunningService> {
+  return startService(database.url, await temporaryFolder(t))
+}
+
+/** How many events each zone's log has. */
+async function heads(service: RunningService): Promise<number[]> {
+  const { key, authority } = service.zones
+  return [(await readHead(key.db)).nextSeq, (await readHead(authority.db)).nextSeq]
+}
+
+function apiKeyFor({ phones }: RunningService, path: string): string {
+  return path === '/api/issue' ? phones.adminKey : phones.deviceKey
+}
+
+function bodySchema(operation: Operation): JsonSchema {
+  return operation.requestBody?.content['application/json']?.schema ?? {}
+}
+
+type BadRequest = [what: string, { body?: string | Uint8Array; headers?: Record<string, string> }]
+
+const JSON_TYPE = { 'content-type': 'application/json' }
+
+/** Everything that isn't a request of this shape. */
+function badRequests(schema: JsonSchema): BadRequest[] {
+  const json = (what: string, body: string | Uint8Array): BadRequest => [
+    what,
+    { body, headers: JSON_TYPE },
+  ]
+  const wrongTypes = Object.entries(schema.properties ?? {}).flatMap(([name, { type }]) =>
+    WRONG_VALUES.filter(([wrong]) => wrong !== type).map(([wrong, value]) =>
+      json(`${name} is a ${wrong}`, JSON.stringify({ [name]: value })),
+    ),
+  )
+  return [
+    ['no content type', { body: new TextEncoder().encode('{}') }],
+    ['another content type', { body: '{}', headers: { 'content-type': 'text/plain' } }],
+    ['a form', { body: 'a=b', headers: { 'content-type': 'application/x-www-form-urlencoded' } }],
+    ['no body', { headers: JSON_TYPE }],
+    json('an empty object', '{}'),
+    json('null', 'null'),
+    json('an array', '[]'),
+    json('a text', '"x"'),
+    json('a number', '7'),
+    json('a truncated body', '{"padding":"abc'),
+    json('two objects', '{}{}'),
+    json('an unknown field', '{"unheardOf":1}'),
+    json('a prototype as a field', '{"__proto__":{"a":1}}'),
+    json('deep nesting', '['.repeat(30_000)),
+    json('bytes that are no UTF-8', Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d)),
+    json('a huge body', JSON.stringify({ padding: 'x'.repeat(70_000) })),
+    json('a huge number', '{"symptomOnsetInterval":1e400,"tzOffset":1e400}'),
+    ...wrongTypes,
+  ]
+}
+
+const WRONG_VALUES: readonly [string, unknown][] = [
+  ['string', 'x'],
+  ['integer', 7],
+  ['number', 7.5],
+  ['boolean', true],
+  ['array', [[]]],
+  ['object', { a: 1 }],
+]
