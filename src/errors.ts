@@ -1,4 +1,4 @@
-// Errors, for every step: the one table of stable codes, each with its HTTP status and the sentence that says what to mend.
+// Errors: the one table of stable codes, each with its HTTP status and a sentence; promises that a code never changes its meaning.
 
 /** One row of the table: the HTTP status it is answered with, and what the caller is told. */
 interface ErrorRow {
@@ -37,6 +37,44 @@ export const ERRORS = {
     sentence: 'A key was uploaded before with another report type, which this one cannot replace.',
   },
   partial_failure: { status: 200, sentence: 'Some keys were not accepted; the others were.' },
+  // Requests: codes, tokens and certificates (codes as existing apps and health systems know them).
+  unparsable_request: { status: 400, sentence: 'The request could not be understood.' },
+  unauthorized: {
+    status: 401,
+    sentence: 'The API key was not accepted: send one of the right type as X-API-Key.',
+  },
+  missing_date: { status: 400, sentence: 'Give symptomDate or testDate.' },
+  invalid_date: { status: 400, sentence: 'The date is too early, or in the future.' },
+  invalid_test_type: {
+    status: 400,
+    sentence: 'The test type must be confirmed, likely, negative or user-report.',
+  },
+  unsupported_test_type: {
+    status: 400,
+    sentence: 'This test type is not enabled here: use another one.',
+  },
+  test_type_not_accepted: {
+    status: 412,
+    sentence:
+      'The code is of a test type that the app does not accept: install its newest version.',
+  },
+  texts_not_offered: {
+    status: 400,
+    sentence: 'No text messages are sent here: leave phone out and tell the code.',
+  },
+  uuid_already_exists: {
+    status: 409,
+    sentence: 'A code was issued under this uuid before: use a new one.',
+  },
+  code_invalid: { status: 400, sentence: 'There is no such verification code: check its digits.' },
+  code_expired: { status: 400, sentence: 'The verification code has expired: ask for a new one.' },
+  token_invalid: { status: 400, sentence: 'The token was not accepted: verify the code again.' },
+  token_expired: {
+    status: 400,
+    sentence: 'The token has expired, or was used for other keys: ask for a new code.',
+  },
+  hmac_invalid: { status: 400, sentence: 'ekeyhmac must be 32 bytes in base64.' },
+  // Requests of every kind.
   unavailable: {
     status: 503,
     sentence: 'The service is busy or its database is away: try again later.',
@@ -44,6 +82,7 @@ export const ERRORS = {
   internal_error: { status: 500, sentence: 'Something went wrong here; nothing was changed.' },
   not_found: { status: 404, sentence: 'There is nothing at this address.' },
   // Operating: configuration, database, log.
+  address_unusable: { status: 500, sentence: 'The address to listen on can not be used.' },
   configuration_invalid: { status: 500, sentence: 'The configuration has problems.' },
   authority_exists: { status: 409, sentence: 'The health authority is registered already.' },
   authority_unknown: { status: 404, sentence: 'No such health authority is registered.' },
@@ -51,14 +90,31 @@ export const ERRORS = {
     status: 400,
     sentence: 'The health authority can not be registered like this.',
   },
+  realm_exists: { status: 409, sentence: 'A realm of this name exists already.' },
+  realm_unknown: { status: 404, sentence: 'There is no realm of this name.' },
+  realm_invalid: { status: 400, sentence: 'The realm can not be made like this.' },
   stream_exists: { status: 409, sentence: 'A stream of this name exists already.' },
-  stream_unknown: { status: 404, sentence: 'There is no stream of this name.' },
   stream_invalid: { status: 400, sentence: 'The stream can not be made like this.' },
   signing_key_invalid: { status: 500, sentence: 'The signing key can not be used.' },
+  publisher_lost: {
+    status: 503,
+    sentence: 'Another process may publish by now: this one has stopped in time.',
+  },
   store_conflict: {
     status: 500,
     sentence: 'A published file would have changed: nothing was written.',
   },
+  store_failed: {
+    status: 500,
+    sentence: 'A published file can not be written or read: check the disk and the folder.',
+  },
+  data_folder_in_use: { status: 500, sentence: 'The data folder is in use by another process.' },
+  data_folder_unusable: { status: 500, sentence: 'The data folder can not be used like this.' },
+  embedded_database_missing: {
+    status: 500,
+    sentence: 'The embedded PostgreSQL is not installed for this machine.',
+  },
+  embedded_database_failed: { status: 500, sentence: 'The embedded PostgreSQL did not start.' },
   schema_newer: { status: 500, sentence: 'The database was migrated by a newer version.' },
   schema_changed: { status: 500, sentence: 'A migration that was applied has changed since.' },
   master_key_missing: { status: 500, sentence: 'The file of the master key is missing.' },
@@ -70,7 +126,14 @@ export const ERRORS = {
     status: 500,
     sentence: 'A file with a secret may be read by others than its owner.',
   },
+  file_not_written: {
+    status: 500,
+    sentence: 'The file can not be written; one that exists is never overwritten.',
+  },
+  trusted_key_invalid: { status: 400, sentence: 'The public key can not be used.' },
+  target_unreadable: { status: 404, sentence: 'What should be verified can not be read.' },
   log_invalid: { status: 500, sentence: 'The log does not agree with itself.' },
+  request_refused: { status: 502, sentence: 'The service refused the request.' },
   usage: { status: 400, sentence: 'The command was called wrongly.' },
   method_not_allowed: { status: 405, sentence: 'This address does not take that method.' },
 } as const satisfies Record<string, ErrorRow>

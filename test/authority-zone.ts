@@ -1,0 +1,178 @@
+// Test helper: an authority zone of its own with a realm, its API keys, and what a health system and a phone send; promises real requests in their real form.
+
+import assert from 'node:assert/strict'
+import { createHmac, randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { addApiKey } from '../src/authorize/api-keys.ts'
+import {
+  authorityProjections,
+  openAuthorize,
+  type AuthorizeContext,
+} from '../src/authorize/context.ts'
+import { issueCertificate } from '../src/authorize/issue-certificate.ts'
+import { issueCode } from '../src/authorize/issue-code.ts'
+import { addRealm, type Realm } from '../src/authorize/realms.ts'
+import { verifyCode } from '../src/authorize/verify-code.ts'
+import type { AuthorityZone } from '../src/authorize/zone.ts'
+import { sql } from '../src/db/sql.ts'
+import { verifyLog } from '../src/log/verify-log.ts'
+import { openZones } from '../src/operate/open-zones.ts'
+import { databaseTest } from './database.ts'
+import { encodeBody, movableClock } from './key-zone.ts'
+import { temporaryFolder } from './temporary-folder.ts'
+
+/** A reply's status and fields. */
+export interface Reply {
+  readonly status: number
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+/** An authority zone, open. */
+export interface TestAuthorityZone extends AsyncDisposable {
+  readonly ownerUrl: string
+  readonly folder: string
+  readonly zone: AuthorityZone
+  readonly context: AuthorizeContext
+  readonly realm: Realm
+  readonly adminKey: string
+  readonly deviceKey: string
+  /** What the health system and the phone ask for. A body of bytes is sent as it is. */
+  issue(body: unknown, apiKey?: string): Promise<Reply>
+  verify(body: unknown, apiKey?: string): Promise<Reply>
+  certify(body: unknown, apiKey?: string): Promise<Reply>
+  /** Every row of every table of the zone, its log and secrets included, as text; binary values in hex. */
+  dump(): Promise<string>
+  /** What the log's check finds. */
+  problems(): Promise<readonly string[]>
+}
+
+/** When the tests of this zone begin. */
+export const START = '2026-11-25T10:07:30Z'
+
+/** A test in a zone of its own, on each server; the zone's log and tables must agree at the end. */
+export function zoneTest(
+  name: string,
+  body: (zone: TestAuthorityZone, clock: ReturnType<typeof movableClock>) => Promise<void>,
+): void {
+  databaseTest(name, async (database, t) => {
+    const clock = movableClock(START)
+    const folder = await temporaryFolder(t)
+    await using zone = await openAuthorityZone(database.url, folder, () => clock.now())
+    await body(zone, clock)
+    assert.deepEqual(await zone.problems(), [])
+  })
+}
+
+/** Opens the authority zone of a database with a new realm. @param folder where the master key lies */
+export async function openAuthorityZone(
+  ownerUrl: string,
+  folder: string,
+  now: () => Date,
+): Promise<TestAuthorityZone> {
+  const zones = await openAuthorityData(ownerUrl, folder, now)
+  const { zone } = zones
+  const realm = await addRealm(zone, testRealm(), now())
+  const context = await openAuthorize(zone, 'token-issuer', now)
+  const adminKey = await addApiKey(zone, { realm: realm.name, type: 'admin' }, now())
+  const deviceKey = await addApiKey(zone, { realm: realm.name, type: 'device' }, now())
+  return {
+    ownerUrl,
+    folder,
+    zone,
+    context,
+    realm,
+    adminKey,
+    deviceKey,
+    issue: (body, apiKey = adminKey) => issueCode(context, apiKey, toBytes(body)),
+    verify: (body, apiKey = deviceKey) => verifyCode(context, apiKey, toBytes(body)),
+    certify: (body, apiKey = deviceKey) => issueCertificate(context, apiKey, toBytes(body)),
+    dump: () => dumpZone(zone),
+    problems: async () => (await verifyLog(zone.db, zone.writer.projections)).problems,
+    [Symbol.asyncDispose]: () => zones[Symbol.asyncDispose](),
+  }
+}
+
+/** Opens the authority zone of a database as it is. */
+export async function openAuthorityData(
+  ownerUrl: string,
+  folder: string,
+  now: () => Date,
+): Promise<AsyncDisposable & { readonly zone: AuthorityZone }> {
+  const zones = await openZones({
+    ownerUrl,
+    zoneUrls: {},
+    masterKeyFile: join(folder, 'master.key'),
+    demo: undefined,
+    server: true,
+    timeGrain: 900,
+    poolSize: 8,
+    projections: { key: [], authority: authorityProjections },
+    now,
+  })
+  return {
+    zone: { ...zones.authority, masterKey: zones.masterKey },
+    [Symbol.asyncDispose]: () => zones[Symbol.asyncDispose](),
+  }
+}
+
+/** Issues a code and swaps it for a token. */
+export async function getToken(zone: TestAuthorityZone, fields: Record<string, unknown> = {}) {
+  const { body } = await zone.issue(codeRequest(zone.context.now(), fields))
+  const code = String(body['code'])
+  return { code, token: (await zone.verify({ code })).body['token'] }
+}
+
+/** `done`, or the code of the refusal. */
+export function outcomeOf({ status, body }: Reply): string {
+  return status === 200 ? 'done' : String(body['errorCode'])
+}
+
+/** How many events of a type there are. */
+export function countEvents(dump: string, type: string): number {
+  return dump.split(`"type":"${type}"`).length - 1
+}
+
+/** A realm that no other test has. */
+export function testRealm(): Pick<Realm, 'name' | 'issuer' | 'audience'> {
+  const name = `realm-${randomBytes(4).toString('hex')}`
+  return { name, issuer: `https://${name}.example/`, audience: 'key-server' }
+}
+
+/** A request for a code, as a health system sends it. */
+export function codeRequest(now: Date, fields: Record<string, unknown> = {}) {
+  return { testType: 'confirmed', symptomDate: daysBefore(now, 3), ...fields }
+}
+
+/** A date some days before today's, UTC. */
+export function daysBefore(now: Date, days: number): string {
+  return new Date(now.getTime() - days * 86_400_000).toISOString().slice(0, 10)
+}
+
+/** The HMAC over some keys, as a phone sends it. */
+export function someKeysHmac(): string {
+  return createHmac('sha256', randomBytes(16)).update('some keys').digest('base64')
+}
+
+/** The claims of a JWT, unverified. */
+export function claimsIn(jwt: unknown): Record<string, unknown> {
+  const [, payload = ''] = String(jwt).split('.')
+  return JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, unknown>
+}
+
+function toBytes(body: unknown): Uint8Array {
+  return body instanceof Uint8Array ? body : encodeBody(body)
+}
+
+/** Every row of every table of a zone as text; binary values in hex. */
+export async function dumpZone({ db }: AuthorityZone): Promise<string> {
+  const { rows: tables } = await db.query<{ name: string }>(
+    sql`select table_name as name from information_schema.tables
+        where table_schema = current_schema() order by table_name`,
+  )
+  const dumps = tables.map(async ({ name }) => {
+    const text = `select row_to_json(${name})::text as line from ${name} order by 1`
+    const { rows } = await db.query<{ line: string }>({ text, values: [] })
+    return [name, ...rows.map((row) => row.line)].join('\n')
+  })
+  return (await Promise.all(dumps)).join('\n')
+}
