@@ -2,10 +2,11 @@
 
 import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
-import { Deflate } from 'fflate'
+import { storeFailed } from '../distribute/store-error.ts'
 import { encodeExportKeys, encodeExportStart, type ExportKey } from '../format/gaen-export.ts'
 import { encodeSignatureList, SIGNATURE_ALGORITHM } from '../format/gaen-signature.ts'
 import { ZipWriter } from '../format/zip.ts'
+import { pinnedDeflate } from './pinned-deflate.ts'
 
 /** Goes into a release's event: which encoder made its files. Changes with every change of the bytes. */
 export const ENCODER_VERSION = 1
@@ -28,6 +29,9 @@ export interface ExportDescription {
   readonly keyVersion: string
 }
 
+/** Signs the SHA-256 of export.bin, or gives the signature that was recorded. ASN.1 DER. */
+export type SignDigest = (digest: Uint8Array) => Promise<Uint8Array>
+
 /** A file that was made and waits to be published. */
 export interface BuiltExport {
   readonly staged: string
@@ -39,49 +43,66 @@ export interface BuiltExport {
 }
 
 /**
- * Builds an export into a staged file; undefined when there is no key.
+ * Builds an export into a file of its own at `staged`; undefined, and no file, when there is no key.
  *
- * @param sign makes the signature over the digest of export.bin, or gives the one that was recorded
+ * How the keys are cut into pages makes no difference to the bytes.
+ *
+ * @throws TocsinError `store_failed` when the file can't be written
  */
 export async function buildExport(
   description: ExportDescription,
-  pages: AsyncIterable<ExportKey[]>,
-  sign: (digest: Uint8Array) => Promise<Uint8Array>,
+  pages: AsyncIterable<readonly ExportKey[]>,
+  sign: SignDigest,
   staged: string,
 ): Promise<BuiltExport | undefined> {
-  const iterator = pages[Symbol.asyncIterator]()
-  const first = await iterator.next()
-  if (first.done === true) return undefined
-  const output = await openOutput(staged)
+  let output: ExportOutput | undefined
   try {
-    const zip = new ZipWriter((bytes: Uint8Array) => output.write(bytes))
-    const signed = createHash('sha256')
-    const append = async (bytes: Uint8Array) => {
-      signed.update(bytes)
-      zip.append(bytes)
-      await output.drain()
+    for await (const page of pages) {
+      if (page.length === 0) continue
+      output ??= await openExport(description, staged)
+      await output.append(page)
     }
-    zip.startEntry('export.bin', pinnedDeflate())
-    await append(encodeExportStart(headerOf(description)))
-    let keys = 0
-    for (
-      let page: IteratorResult<ExportKey[], unknown> = first;
-      page.done !== true;
-      page = await iterator.next()
-    ) {
-      keys += page.value.length
-      await append(encodeExportKeys(page.value, 'keys'))
-    }
-    zip.endEntry()
-    const { keyId, keyVersion } = description
-    const signatures = [{ keyId, keyVersion, signature: await sign(signed.digest()) }]
-    zip.startEntry('export.sig', pinnedDeflate())
-    zip.append(encodeSignatureList(signatures.map(signatureEntry)))
-    zip.endEntry()
-    zip.finish()
-    return { staged, keys, signatures, ...(await output.finish()) }
+    return await output?.finish(sign)
   } finally {
-    await output.close()
+    await output?.close()
+  }
+}
+
+/** An export that is being written; holds at most what one page gives. */
+interface ExportOutput {
+  append(page: readonly ExportKey[]): Promise<void>
+  finish(sign: SignDigest): Promise<BuiltExport>
+  close(): Promise<void>
+}
+
+async function openExport(description: ExportDescription, staged: string): Promise<ExportOutput> {
+  const file = await createFile(staged)
+  const zip = new ZipWriter((bytes) => file.write(bytes))
+  const signed = createHash('sha256')
+  let keys = 0
+  const append = (bytes: Uint8Array) => {
+    signed.update(bytes)
+    zip.append(bytes)
+  }
+  zip.startEntry('export.bin', pinnedDeflate())
+  append(encodeExportStart(headerOf(description)))
+  return {
+    async append(page) {
+      keys += page.length
+      append(encodeExportKeys(page, 'keys'))
+      await file.flush()
+    },
+    async finish(sign) {
+      zip.endEntry()
+      const { keyId, keyVersion } = description
+      const signatures = [{ keyId, keyVersion, signature: await sign(signed.digest()) }]
+      zip.startEntry('export.sig', pinnedDeflate())
+      zip.append(encodeSignatureList(signatures.map(signatureEntry)))
+      zip.endEntry()
+      zip.finish()
+      return { staged, keys, signatures, ...(await file.finish()) }
+    },
+    close: () => file.close(),
   }
 }
 
@@ -107,46 +128,30 @@ function infoOf(verificationKeyId: string, verificationKeyVersion: string) {
   return { verificationKeyId, verificationKeyVersion, signatureAlgorithm: SIGNATURE_ALGORITHM }
 }
 
-/** Deflate in JavaScript, its version pinned: zlib's output differs between versions and processors. */
-function pinnedDeflate() {
-  let chunks: Uint8Array[] = []
-  const deflate = new Deflate({ level: 6 }, (chunk) => chunks.push(chunk))
-  return {
-    push(chunk: Uint8Array, final: boolean): Uint8Array[] {
-      chunks = []
-      deflate.push(chunk, final)
-      return chunks
-    },
-  }
-}
-
-/** Writes to a file, counts and digests; holds at most what one page gives. */
-async function openOutput(path: string) {
-  const handle = await open(path, 'w', 0o600)
+/** Makes a file, counts and digests what goes into it. */
+async function createFile(path: string) {
+  // A file that is there belongs to another publisher, whose bytes must not be mixed with these.
+  const handle = await open(path, 'wx', 0o600).catch(storeFailed(path))
   const hash = createHash('sha256')
   let size = 0
   let pending: Uint8Array[] = []
-  let opened = true
-  const drain = async () => {
+  const flush = async () => {
     const bytes = pending
     pending = []
-    for (const chunk of bytes) await handle.writeFile(chunk)
+    for (const chunk of bytes) await handle.writeFile(chunk).catch(storeFailed(path))
   }
   return {
-    drain,
+    flush,
     write(bytes: Uint8Array) {
       hash.update(bytes)
       size += bytes.length
       pending.push(bytes)
     },
     async finish() {
-      await drain()
-      await handle.sync()
+      await flush()
+      await handle.sync().catch(storeFailed(path))
       return { size, digest: hash.digest() as Uint8Array }
     },
-    async close() {
-      if (opened) await handle.close()
-      opened = false
-    },
+    close: () => handle.close(),
   }
 }

@@ -1,44 +1,27 @@
 // Publish: makes the releases that are due; promises that a crash anywhere is mended by the next run, which puts the same bytes.
 
-import type { Database } from '../db/database.ts'
-import { sql } from '../db/sql.ts'
-import { storePath, zipPath } from '../distribute/public-paths.ts'
-import type { ObjectStore } from '../distribute/directory-store.ts'
+import { storePath } from '../distribute/public-paths.ts'
 import { TocsinError } from '../errors.ts'
-import { appendEvents, raiseGrain, type LogWriter } from '../log/append-event.ts'
+import { appendEvents, raiseGrain } from '../log/append-event.ts'
 import { archiveThrough } from '../log/archive.ts'
 import { advanceTree } from '../log/checkpoint.ts'
-import { readEvent, readHead } from '../log/read-events.ts'
-import {
-  buildExport,
-  ENCODER_VERSION,
-  type BuiltExport,
-  type ExportDescription,
-} from './build-export.ts'
+import { readHead } from '../log/read-events.ts'
+import { ENCODER_VERSION } from './build-export.ts'
+import { draftRelease, type DraftRelease } from './build-window.ts'
+import { movePointer, placeFiles } from './place-files.ts'
 import { planWindows, type Window } from './plan-windows.ts'
-import { readWindow } from './read-window.ts'
+import type { LeaderContext, PublisherContext } from './publisher-context.ts'
+import type { PublisherLock } from './publisher-lock.ts'
 import {
   latestReleases,
-  releaseContent,
-  releasedFiles,
   releaseEvent,
-  type FileRow,
   type LatestRelease,
   type ReleaseContent,
+  type ReleasedFile,
 } from './releases.ts'
-import type { Signer } from './signer.ts'
 import { listStreams, type ConfiguredStream } from './streams.ts'
 
-/** What publishing needs. */
-export interface PublisherContext {
-  readonly db: Database
-  /** Without pipelining, which COPY can't share. One connection is enough. */
-  readonly copyDb: Database
-  readonly writer: LogWriter
-  readonly store: ObjectStore
-  readonly loadSigner: (file: string) => Promise<Signer>
-  readonly now: () => Date
-}
+export type { PublisherContext } from './publisher-context.ts'
 
 /** What a run did. */
 export interface PublishedRun {
@@ -50,123 +33,150 @@ export interface PublishedRun {
 /** Empty windows are recorded this many in one transaction, so that a long downtime is caught up with quickly. */
 const EMPTY_WINDOWS_AT_ONCE = 1_000
 
-/** Makes every release that is due, oldest first. Only the holder of the publisher's lock may call it. */
-export async function publishDue(context: PublisherContext): Promise<PublishedRun> {
-  const run = { releases: 0, files: 0, keys: 0 }
-  const latest = await latestReleases(context.db)
-  for (const stream of await listStreams(context.db)) {
-    // What an earlier run recorded but could not put is put first: files appear in the order of their releases.
-    await placeFiles(context, stream)
-    await publishStream(context, stream, latest.get(stream.name), run)
+/**
+ * A publisher, made when its process becomes the leader. Each call makes every release that is due, oldest first.
+ *
+ * What an earlier leader recorded but could not put is put at the first call, and after a failure: other calls do what is
+ * new and no more. A stream that fails does not stop the others: the call throws once they are done.
+ *
+ * @param lock the publisher's lock, asked before each thing that others can see
+ * @returns makes one run; to be called again only once that has ended
+ */
+export function createPublisher(
+  context: PublisherContext,
+  lock: Pick<PublisherLock, 'mustHold'>,
+): () => Promise<PublishedRun> {
+  const leader: LeaderContext = { ...context, mustHold: lock.mustHold }
+  /** The streams whose files are in the store as the log has them. */
+  const placed = new Set<string>()
+  let tidy = false
+
+  const publish = async (
+    stream: ConfiguredStream,
+    latest: LatestRelease | undefined,
+    run: RunningCount,
+  ) => {
+    // Files appear in the order of their releases: what was recorded comes before what is new.
+    if (!placed.has(stream.name)) await placeFiles(leader, stream)
+    placed.add(stream.name)
+    await publishStream(leader, stream, latest, run)
   }
-  return run
+  return async () => {
+    const run = { releases: 0, files: 0, keys: 0 }
+    const problems: unknown[] = []
+    await leader.mustHold()
+    // What a killed or a failed run left half made.
+    if (!tidy) await leader.store.clearStaging()
+    tidy = true
+    const latest = await latestReleases(leader.db)
+    for (const stream of await listStreams(leader.db))
+      try {
+        await publish(stream, latest.get(stream.name), run)
+      } catch (error) {
+        tidy = false
+        placed.delete(stream.name)
+        if (concernsAll(error)) throw error
+        problems.push(error)
+      }
+    if (problems.length > 0) throw asOneError(problems)
+    return run
+  }
 }
 
-async function publishStream(
+/**
+ * Makes every release that is due: one call of a publisher of its own.
+ *
+ * @param lock left out only by who is alone with the database, such as a test
+ */
+export function publishDue(
   context: PublisherContext,
+  lock: Pick<PublisherLock, 'mustHold'> = { mustHold: async () => undefined },
+): Promise<PublishedRun> {
+  return createPublisher(context, lock)()
+}
+
+/** A {@link PublishedRun} that is still going on. */
+type RunningCount = { -readonly [Name in keyof PublishedRun]: PublishedRun[Name] }
+
+async function publishStream(
+  context: LeaderContext,
   stream: ConfiguredStream,
   latest: LatestRelease | undefined,
-  run: { releases: number; files: number; keys: number },
+  run: RunningCount,
 ): Promise<void> {
   let number = latest?.number ?? 0
   let lastEnd = latest?.windowEnd
   for (;;) {
     const now = Math.floor(context.now().getTime() / 1000)
     const due = planWindows(stream, lastEnd, now, EMPTY_WINDOWS_AT_ONCE)
-    const last = due.at(-1)
-    if (last === undefined) return
-    // From here on nothing can be accepted into these windows, however late it commits.
-    await context.db.transaction((tx) => raiseGrain(tx, last.end))
-    const empty = await countEmpty(context.db, due)
-    if (empty > 0) await recordReleases(context, stream, number, due.slice(0, empty), [])
-    const window = due[empty]
-    if (window !== undefined) await releaseWindow(context, stream, number + empty + 1, window, run)
-    const done = due.slice(0, empty + 1)
-    number += done.length
-    run.releases += done.length
-    lastEnd = done.at(-1)?.end ?? lastEnd
+    if (due.length === 0) return
+    const windows = await release(context, stream, number, due, run)
+    number += windows.length
+    run.releases += windows.length
+    lastEnd = windows.at(-1)?.end
   }
 }
 
-/** One release: plan and the raised grain are behind; build, sign, record, archive, put, move the pointer. */
-async function releaseWindow(
-  context: PublisherContext,
-  stream: ConfiguredStream,
-  number: number,
-  window: Window,
-  run: { files: number; keys: number },
-): Promise<void> {
-  const path = zipPath(stream.name, window.start, window.end, 1)
-  const signer = await context.loadSigner(stream.keyFile)
-  if (signer.publicKey !== stream.publicKey)
-    throw new TocsinError(
-      'signing_key_invalid',
-      `${stream.keyFile} is not the signing key of stream "${stream.name}".`,
-    )
-  const built = await buildFromLog(context, stream, window, path, (digest) => signer.sign(digest))
-  // A crash before this leaves a staged file and nothing else.
-  const files = built === undefined ? [] : [{ path, built }]
-  const seq = await recordReleases(context, stream, number - 1, [window], files)
-  // The commit point: the event holds the digest and the signatures. A crash after it: the next run builds the same bytes.
-  await archiveThrough(seq)
-  if (built === undefined) return
-  await context.store.putImmutable(storePath(path), built.staged, built.digest)
-  // A crash here leaves a file that no index names yet.
-  await putIndex(context, stream)
-  run.files += 1
-  run.keys += built.keys
-}
-
-/** How many windows from the first on have no key: found with one look at the index of keys. */
-async function countEmpty(db: Database, due: readonly Window[]): Promise<number> {
-  const first = due[0] as Window
-  const last = due.at(-1) as Window
-  const { rows } = await db.query<{ available: number | null }>(
-    sql`select min(available) as available from diagnosis_key where available >= ${first.start} and available < ${last.end}`,
-  )
-  const available = rows[0]?.available ?? Infinity
-  return due.filter((window) => window.end <= available).length
-}
-
-async function buildFromLog(
-  context: PublisherContext,
-  stream: ConfiguredStream,
-  window: Window,
-  path: string,
-  sign: (digest: Uint8Array) => Promise<Uint8Array>,
-): Promise<BuiltExport | undefined> {
-  const staged = await context.store.stagingPath(path)
-  return context.copyDb.transaction((tx) =>
-    buildExport(describe(stream, window), readWindow(tx, stream, window), sign, staged),
-  )
-}
-
-function describe(stream: ConfiguredStream, window: Window): ExportDescription {
-  const { region, keyId, keyVersion } = stream
-  return { ...window, region, keyId, keyVersion }
-}
-
-/** Appends the events of consecutive releases; the files belong to the last one. @returns the last event's number */
-async function recordReleases(
-  context: PublisherContext,
+/**
+ * The story of a release: plan, build, sign, record, archive, put, move the pointer.
+ *
+ * @returns the windows that were settled: empty ones, then at most one with a file
+ */
+async function release(
+  context: LeaderContext,
   stream: ConfiguredStream,
   numberBefore: number,
-  windows: readonly Window[],
-  files: readonly { readonly path: string; readonly built: BuiltExport }[],
+  due: readonly Window[],
+  run: RunningCount,
+): Promise<readonly Window[]> {
+  // Plan. From here on nothing can be accepted into these windows, however late it commits.
+  const end = due.at(-1)?.end ?? 0
+  await context.db.transaction((tx) => raiseGrain(tx, end))
+
+  // Build and sign. A crash leaves a staged file, which the next publisher clears away, and no trace in the log.
+  const draft = await draftRelease(context, stream, due)
+  await context.mustHold()
+
+  // THE COMMIT POINT. Before it there is no release; after it the log holds the file's digest and its signature, and
+  // whoever publishes next makes these very bytes, by placeFiles, and no others.
+  const seq = await recordReleases(context, stream, numberBefore, draft)
+
+  // Archive. Phones may see only what a recovery from the archive knows of.
+  await archiveThrough(seq)
+  if (draft.file === undefined) return draft.windows
+  const { path, built } = draft.file
+
+  // Put. A crash leaves a file that no index names yet; the next publisher finds it in its place.
+  await context.mustHold()
+  await context.store.putImmutable(storePath(path), built.staged, built.digest)
+
+  // Move the pointer. A crash leaves the old index or the new one, whole; the next publisher moves it when it is old.
+  await movePointer(context, stream)
+  run.files += 1
+  run.keys += built.keys
+  return draft.windows
+}
+
+/** Appends the events of a draft's releases; a file belongs to the last one. @returns the last event's number */
+async function recordReleases(
+  context: LeaderContext,
+  stream: ConfiguredStream,
+  numberBefore: number,
+  { windows, readSeq, file }: DraftRelease,
 ): Promise<number> {
   return context.db.transaction(async (tx) => {
     const { logId, nextSeq } = await readHead(tx)
     const checkpoint = await advanceTree(tx, nextSeq)
+    const files = file === undefined ? [] : [releasedFile(file)]
     const contents = windows.map((window, index): ReleaseContent => ({
       logId,
       stream: stream.name,
       number: numberBefore + index + 1,
       window,
-      readSeq: nextSeq,
+      readSeq,
       configurationSeq: stream.configurationSeq,
       encoderVersion: ENCODER_VERSION,
-      files:
-        index < windows.length - 1 ? [] : files.map(({ path, built }) => releasedFile(path, built)),
+      files: index < windows.length - 1 ? [] : files,
       checkpoint,
     }))
     const events = await appendEvents(tx, context.writer, contents.map(releaseEvent), context.now())
@@ -174,57 +184,27 @@ async function recordReleases(
   })
 }
 
-function releasedFile(path: string, built: BuiltExport) {
+function releasedFile({ path, built }: NonNullable<DraftRelease['file']>): ReleasedFile {
   const { size, digest, keys, signatures } = built
   return { path, size, digest, keys, signatures }
 }
 
-/** Puts what the log names and the store lacks, then the public key and the index. */
-async function placeFiles(context: PublisherContext, stream: ConfiguredStream): Promise<void> {
-  const index = await context.store.read(storePath(`${stream.name}/index.txt`))
-  const files = await releasedFiles(context.db, stream.name)
-  if (index !== undefined && Buffer.from(index).equals(encodeIndex(files))) return
-  for (const file of files)
-    if ((await context.store.sizeOf(storePath(file.path))) !== file.size)
-      await rebuildFile(context, stream, file)
-  await putIndex(context, stream)
-}
-
-/** Makes a recorded file again: from the same keys, with the signatures that were recorded. */
-async function rebuildFile(
-  context: PublisherContext,
-  stream: ConfiguredStream,
-  file: FileRow,
-): Promise<void> {
-  const event = await readEvent(context.db, file.seq)
-  const content = event === undefined ? undefined : releaseContent(event)
-  const recorded = content?.files.find((each) => each.path === file.path)
-  const signature = recorded?.signatures[0]?.signature
-  if (content === undefined || signature === undefined)
-    throw new TocsinError('log_invalid', `The release of ${file.path} is not in the log.`)
-  const built = await buildFromLog(
-    context,
-    stream,
-    content.window,
-    file.path,
-    async () => signature,
+/** Whether it is no use to go on with the next stream. */
+function concernsAll(error: unknown): boolean {
+  return (
+    error instanceof TocsinError &&
+    (error.code === 'unavailable' || error.code === 'publisher_lost')
   )
-  if (built === undefined || !Buffer.from(built.digest).equals(file.digest))
-    throw new TocsinError(
-      'log_invalid',
-      `${file.path} can't be made again: the keys are no longer those of its release.`,
-    )
-  await context.store.putImmutable(storePath(file.path), built.staged, built.digest)
 }
 
-/** Moves the pointer. Everything that it names is in the store by now. */
-async function putIndex(context: PublisherContext, stream: ConfiguredStream): Promise<void> {
-  const files = await releasedFiles(context.db, stream.name)
-  await context.store.putMutable(storePath(`${stream.name}/key.pem`), Buffer.from(stream.publicKey))
-  await context.store.putMutable(storePath(`${stream.name}/index.txt`), encodeIndex(files))
-}
-
-/** All paths, one a line, no line break at the end. */
-function encodeIndex(files: readonly FileRow[]): Buffer {
-  return Buffer.from(files.map((file) => file.path).join('\n'))
+/** One error as it is; of several, the first one's code and the sentences of all. */
+function asOneError(problems: readonly unknown[]): unknown {
+  const [first] = problems
+  if (problems.length === 1) return first
+  const sentences = problems.map((each) => (each instanceof Error ? each.message : String(each)))
+  return new TocsinError(
+    first instanceof TocsinError ? first.code : 'internal_error',
+    sentences.join(' '),
+    { cause: new AggregateError(problems) },
+  )
 }

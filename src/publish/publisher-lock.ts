@@ -2,14 +2,21 @@
 
 import type pg from 'pg'
 import { connectOnce, type Address } from '../db/database.ts'
+import { TocsinError } from '../errors.ts'
 
 /** "RELEASES" in ASCII. */
 const PUBLISHER_LOCK = '5928239386013451603'
 
 /** The right to publish, while its connection lives. */
 export interface PublisherLock extends AsyncDisposable {
-  /** False once the connection, and with it the lock, was lost. */
+  /** False once the connection, and with it the lock, is known to be lost. */
   readonly held: boolean
+  /**
+   * Asks the database in the lock's own session, so that a loss is noticed of which nobody was told.
+   *
+   * @throws TocsinError `publisher_lost`
+   */
+  readonly mustHold: () => Promise<void>
 }
 
 /**
@@ -17,6 +24,7 @@ export interface PublisherLock extends AsyncDisposable {
  *
  * @param wait whether to wait for another publisher to stop
  * @returns undefined when another process has it and `wait` is false
+ * @throws TocsinError `unavailable` when the database can't be reached
  */
 export async function takePublisherLock(
   address: Address,
@@ -27,15 +35,25 @@ export async function takePublisherLock(
   const lose = () => (held = false)
   client.on('error', lose)
   client.on('end', lose)
-  if (!(await acquire(client, wait))) {
-    await client.end()
-    return undefined
+  const release = () => client.end().catch(() => undefined)
+  try {
+    if (!(await acquire(client, wait))) {
+      await release()
+      return undefined
+    }
+  } catch (error) {
+    await release()
+    throw new TocsinError('unavailable', undefined, { cause: error })
   }
   return {
     get held() {
       return held
     },
-    [Symbol.asyncDispose]: () => client.end().catch(() => undefined),
+    mustHold: async () => {
+      if (held) await client.query('select 1').catch(lose)
+      if (!held) throw new TocsinError('publisher_lost')
+    },
+    [Symbol.asyncDispose]: release,
   }
 }
 

@@ -20,13 +20,24 @@ export async function* readWindow(
   const statement = `copy (
     select k.key_data, k.transmission_risk, k.rolling_start, k.rolling_period, k.report_type, k.days_since_onset
     from diagnosis_key k join report r using (seq)
-    where k.available >= ${Number(window.start)} and k.available < ${Number(window.end)}
+    where k.available >= ${window.start} and k.available < ${window.end}
       and not k.withdrawn and not r.withdrawn and ${tx.client.escapeLiteral(stream.region)} = any(r.regions)
     order by k.key_data) to stdout (format binary)`
   const source = tx.client.query(copyTo(statement))
+  let failed = false
+  source.once('error', () => (failed = true))
+  try {
+    yield* readRows(source.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>)
+  } finally {
+    // Who gives up must take the rest all the same: a connection has no other way out of a COPY.
+    if (!failed && !source.readableEnded) for await (const _ of source);
+  }
+}
+
+async function* readRows(chunks: AsyncIterable<Buffer>): AsyncGenerator<ExportKey[]> {
   let rest: Buffer = Buffer.alloc(0)
   let header = true
-  for await (const chunk of source as AsyncIterable<Buffer>) {
+  for await (const chunk of chunks) {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     const page: ExportKey[] = []
     let offset = header ? copyHeaderLength(bytes) : 0

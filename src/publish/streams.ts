@@ -48,6 +48,8 @@ export async function addStream(
   now: Date,
 ): Promise<void> {
   checkStream(stream, writer.timeGrain)
+  // Two may add the same one at once: the second waits here, and then finds the first's.
+  await tx.query(sql`select 1 from log_head for update`)
   const { rowCount } = await tx.query(sql`select 1 from stream where name = ${stream.name}`)
   if (rowCount !== 0)
     throw new TocsinError('stream_exists', `There is a stream "${stream.name}" already.`)
