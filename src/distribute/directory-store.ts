@@ -1,30 +1,38 @@
 // Distribute: published files in a directory that any web server can serve; promises that a file appears whole or not at all, and never changes when it must not.
 
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { chmod, link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { TocsinError } from '../errors.ts'
 import { publicKind } from './public-paths.ts'
+import { storeFailed } from './store-error.ts'
 
-/** Where published files are put. */
+/** Where published files are put. Every method throws TocsinError `store_failed` when the store can't be written or read. */
 export interface ObjectStore {
-  /** A path for a file that is being made, on the same file system, not served. */
+  /** A new path for a file that is being made, on the same file system, not served. Nobody else gets the same. */
   stagingPath(name: string): Promise<string>
   /**
-   * Moves a staged file to its public path, durably. Repeating it is harmless.
+   * Moves a staged file to its public path, durably. Putting the same bytes again is harmless.
    *
    * @param digest SHA-256 of the staged file
    * @throws TocsinError `store_conflict` when other bytes lie there: a published file never changes
    */
   putImmutable(path: string, staged: string, digest: Uint8Array): Promise<void>
-  /** Replaces a small file at once: readers see the old one or the new one. */
+  /** Replaces a small file at once: readers see the old one or the new one. @throws TocsinError `store_conflict` */
   putMutable(path: string, bytes: Uint8Array): Promise<void>
   /** A small file's bytes, or undefined when there is none. */
   read(path: string): Promise<Uint8Array | undefined>
   /** A file's size in bytes, or undefined when there is none. */
   sizeOf(path: string): Promise<number | undefined>
+  /** Removes what was staged and never put: for a publisher that begins, when nobody else can be publishing. */
+  clearStaging(): Promise<void>
 }
+
+// A web server runs under another user, who must be able to read what is published.
+const FILE_MODE = 0o644
+const FOLDER_MODE = 0o755
+const PRIVATE_FOLDER_MODE = 0o700
 
 /**
  * A store in a directory.
@@ -32,54 +40,44 @@ export interface ObjectStore {
  * @param root the directory that is served; files are staged beside it, in `<root>.staging`
  */
 export function openDirectoryStore(root: string): ObjectStore {
-  const staging = `${root}.staging`
-  const resolve = (path: string) => {
-    if (publicKind(path) === undefined)
-      throw new TocsinError('store_conflict', `"${path}" is no public path.`)
-    return join(root, path)
+  const folder = resolve(root)
+  const staging = `${folder}.staging`
+  const targetOf = (path: string, immutable?: boolean) => {
+    const kind = publicKind(path)
+    if (kind === undefined) throw new TocsinError('store_conflict', `"${path}" is no public path.`)
+    if (immutable !== undefined && kind.immutable !== immutable)
+      throw new TocsinError(
+        'store_conflict',
+        `${path} ${kind.immutable ? 'must never be replaced' : 'is one that is replaced'}.`,
+      )
+    return join(folder, path)
+  }
+  const stagingPath = async (name: string) => {
+    await mkdir(staging, { recursive: true, mode: PRIVATE_FOLDER_MODE }).catch(storeFailed(staging))
+    const unique = randomBytes(8).toString('hex')
+    return join(staging, `${name.replaceAll('/', '_')}.${unique}`)
   }
   return {
-    async stagingPath(name) {
-      await mkdir(staging, { recursive: true, mode: 0o700 })
-      return join(staging, name.replaceAll('/', '_'))
-    },
+    stagingPath,
     async putImmutable(path, staged, digest) {
-      const target = resolve(path)
-      await makeDirectory(root, dirname(target))
-      await syncFile(staged)
-      try {
-        // Unlike rename, link refuses to replace what is there.
-        await link(staged, target)
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-        if (!(await digestFile(target)).equals(digest))
-          throw new TocsinError('store_conflict', `${path} is published with other bytes.`)
-      }
-      await syncDirectory(dirname(target))
-      await rm(staged, { force: true })
+      const target = targetOf(path, true)
+      await putOnce(path, staged, target, digest).catch(storeFailed(target))
     },
     async putMutable(path, bytes) {
-      const target = resolve(path)
-      await makeDirectory(root, dirname(target))
-      const staged = await this.stagingPath(path)
-      const handle = await open(staged, 'w', 0o644)
-      try {
-        await handle.writeFile(bytes)
-        await handle.sync()
-      } finally {
-        await handle.close()
-      }
-      await rename(staged, target)
-      await syncDirectory(dirname(target))
+      const target = targetOf(path, false)
+      const staged = await stagingPath(path)
+      await replace(bytes, staged, target).catch(storeFailed(target))
     },
-    read: (path) => orUndefined(readFile(resolve(path))),
-    sizeOf: async (path) => (await orUndefined(stat(resolve(path))))?.size,
+    read: async (path) => {
+      const target = targetOf(path)
+      return await orUndefined(readFile(target)).catch(storeFailed(target))
+    },
+    sizeOf: async (path) => {
+      const target = targetOf(path)
+      return (await orUndefined(stat(target)).catch(storeFailed(target)))?.size
+    },
+    clearStaging: () => rm(staging, { recursive: true, force: true }).catch(storeFailed(staging)),
   }
-}
-
-/** Removes what a killed process left half made. */
-export async function clearStaging(root: string): Promise<void> {
-  await rm(`${root}.staging`, { recursive: true, force: true })
 }
 
 /** SHA-256 of a file, read as a stream. */
@@ -89,28 +87,65 @@ export async function digestFile(file: string): Promise<Buffer> {
   return hash.digest()
 }
 
-async function makeDirectory(root: string, directory: string): Promise<void> {
-  const made = await mkdir(directory, { recursive: true, mode: 0o755 })
-  if (made === undefined) return
-  // A new folder's name is durable only once the folder above it is.
-  for (let above = directory; above.length >= root.length; above = dirname(above))
-    await syncDirectory(dirname(above))
+async function putOnce(
+  path: string,
+  staged: string,
+  target: string,
+  digest: Uint8Array,
+): Promise<void> {
+  await makeFolder(dirname(target))
+  // Durable under its staged name before it has a public one: a name must never lead to half a file.
+  await finishFile(staged)
+  try {
+    // Unlike rename, link refuses to replace what is there.
+    await link(staged, target)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    if (!(await digestFile(target)).equals(digest))
+      throw new TocsinError('store_conflict', `${path} is published with other bytes.`)
+  }
+  await syncFolder(dirname(target))
+  await rm(staged, { force: true })
 }
 
-async function syncFile(file: string): Promise<void> {
+async function replace(bytes: Uint8Array, staged: string, target: string): Promise<void> {
+  await makeFolder(dirname(target))
+  const handle = await open(staged, 'wx', FILE_MODE)
+  try {
+    await handle.writeFile(bytes)
+  } finally {
+    await handle.close()
+  }
+  await finishFile(staged)
+  await rename(staged, target)
+  await syncFolder(dirname(target))
+}
+
+/** Makes a folder with those above it, each for everybody to read, whatever the process's mask. */
+async function makeFolder(folder: string): Promise<void> {
+  const made = await mkdir(folder, { recursive: true, mode: FOLDER_MODE })
+  if (made === undefined) return
+  for (let each = folder; each.length >= made.length; each = dirname(each)) {
+    await chmod(each, FOLDER_MODE)
+    // A new folder's name is durable only once the folder above it is.
+    await syncFolder(dirname(each))
+  }
+}
+
+async function finishFile(file: string): Promise<void> {
   const handle = await open(file, 'r+')
   try {
-    await handle.chmod(0o644)
+    await handle.chmod(FILE_MODE)
     await handle.sync()
   } finally {
     await handle.close()
   }
 }
 
-async function syncDirectory(directory: string): Promise<void> {
+async function syncFolder(folder: string): Promise<void> {
   // Windows can't open a folder, and writes its entries through.
   if (process.platform === 'win32') return
-  const handle = await open(directory, 'r')
+  const handle = await open(folder, 'r')
   try {
     await handle.sync()
   } finally {
