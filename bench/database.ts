@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createDatabase, type TestDatabase } from '../test/database.ts'
+import { createDatabase, type TestDatabase } from '../test/create-database.ts'
 
 /** Makes one, with fsync on as the server has it. */
 export async function benchDatabase(): Promise<TestDatabase> {

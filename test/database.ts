@@ -1,17 +1,12 @@
 // Test helper: a fresh database for a test, on every server that this run has; promises to drop it afterwards.
 
-import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test, type TestContext } from 'node:test'
-import { connectOnce, parseAddress } from '../src/db/database.ts'
+import { createDatabase, type TestDatabase } from './create-database.ts'
 
-/** A database of one test's own. */
-export interface TestDatabase extends AsyncDisposable {
-  /** The owner's login. */
-  readonly url: string
-}
+export { createDatabase, type TestDatabase } from './create-database.ts'
 
 /** A server that tests run against. */
 export interface TestServer {
@@ -37,35 +32,6 @@ export function databaseTest(
       await using database = await createDatabase(await server.url())
       await body(database, t)
     })
-}
-
-/** Makes a database on a server; disposing drops it and the logins that were made for it. */
-export async function createDatabase(serverUrl: string): Promise<TestDatabase> {
-  const name = `tocsin_test_${randomBytes(6).toString('hex')}`
-  await runStatements(serverUrl, [`create database ${name}`])
-  return {
-    url: withDatabase(serverUrl, name),
-    [Symbol.asyncDispose]: () =>
-      runStatements(serverUrl, [
-        `drop database ${name} with (force)`,
-        `drop role if exists ${name}_key`,
-        `drop role if exists ${name}_authority`,
-      ]),
-  }
-}
-
-async function runStatements(url: string, statements: readonly string[]): Promise<void> {
-  const client = await connectOnce(parseAddress(url))
-  try {
-    for (const statement of statements) await client.query(statement)
-  } finally {
-    await client.end()
-  }
-}
-
-/** The same server's URL for another database, unix sockets included. */
-function withDatabase(url: string, name: string): string {
-  return url.replace(/^([a-z]+:\/\/[^/]*\/)[^?]*/, `$1${name}`)
 }
 
 let started: Promise<string> | undefined
