@@ -50,6 +50,26 @@ test('what does not go together is a problem, too', () => {
   const names = (env: Record<string, string>) => problemsOf(env).problems.map(({ name }) => name)
   assert.deepEqual(names({ TOCSIN_DEMO: 'true', TOCSIN_DATABASE_URL: url }), ['TOCSIN_DEMO'])
   assert.deepEqual(names({ TOCSIN_KEY_DATABASE_URL: url }), ['TOCSIN_KEY_DATABASE_URL'])
+  const zones = 'TOCSIN_KEY_DATABASE_URL, TOCSIN_AUTHORITY_DATABASE_URL'
+  const key = 'postgres://key:a@db/tocsin'
+  const sameLogin = 'postgres://key:b@db/tocsin?x=1'
+  for (const [one, other] of [
+    [key, sameLogin],
+    [key, url],
+  ] as const)
+    assert.deepEqual(
+      names({
+        TOCSIN_DATABASE_URL: url,
+        TOCSIN_KEY_DATABASE_URL: one,
+        TOCSIN_AUTHORITY_DATABASE_URL: other,
+      }),
+      [zones],
+    )
+  parseConfig({
+    TOCSIN_DATABASE_URL: url,
+    TOCSIN_KEY_DATABASE_URL: key,
+    TOCSIN_AUTHORITY_DATABASE_URL: 'postgres://authority:a@db/tocsin',
+  })
 })
 
 test('a secret does not show, however it is printed', () => {

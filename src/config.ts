@@ -237,6 +237,16 @@ function crossChecks(config: Config): ConfigProblem[] {
         given: 'a login without TOCSIN_DATABASE_URL',
         expected: "TOCSIN_DATABASE_URL as well: the owner's login, for migrations",
       })
+  const logins = [config.databaseUrl, config.keyDatabaseUrl, config.authorityDatabaseUrl]
+    .filter((url) => url !== undefined)
+    .map(loginOf)
+  if (new Set(logins).size < logins.length)
+    problems.push({
+      name: 'TOCSIN_KEY_DATABASE_URL, TOCSIN_AUTHORITY_DATABASE_URL',
+      given: 'one login twice',
+      expected:
+        "logins that differ from each other and from the owner's: a zone must not read the other's tables",
+    })
   if (config.timeGrain !== undefined && 86_400 % config.timeGrain !== 0)
     problems.push({
       name: 'TOCSIN_TIME_GRAIN',
@@ -286,4 +296,12 @@ function shapeOf(value: string, secret: boolean): string {
   if (/^-?\d+$/.test(value)) return `the whole number ${value}`
   if (/^-?[\d.]+$/.test(value)) return `the number ${value}`
   return `a text of ${value.length} characters`
+}
+
+/** Who connects to where, without password and options. */
+function loginOf(url: Secret): string {
+  return url
+    .reveal()
+    .replace(/^[a-z]+:\/\/([^:@/]*)(:[^@/]*)?@/, '$1@')
+    .replace(/\?.*$/, '')
 }

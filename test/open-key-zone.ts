@@ -1,9 +1,13 @@
 // Test helper: opens the key zone alone, with everything that a submission and a release need.
 
+import { createSecretKey } from 'node:crypto'
 import { join } from 'node:path'
 import { openDirectoryStore } from '../src/distribute/directory-store.ts'
 import { zoneSecret } from '../src/db/zone-secrets.ts'
-import { keyProjections } from '../src/projections.ts'
+import { releaseProjection } from '../src/publish/releases.ts'
+import { streamProjection } from '../src/publish/streams.ts'
+import { healthAuthorityProjection } from '../src/submit/health-authorities.ts'
+import { reportProjection } from '../src/submit/report.ts'
 import { openZones, type OpenZone } from '../src/operate/open-zones.ts'
 import type { PublisherContext } from '../src/publish/publish-due.ts'
 import { loadSigner } from '../src/publish/signer.ts'
@@ -12,6 +16,8 @@ import { createGroupCommit } from '../src/submit/group-commit.ts'
 import { createAuthorityCache } from '../src/submit/health-authorities.ts'
 import type { PublishContext } from '../src/submit/publish-v1.ts'
 import { createRevisionTokens } from '../src/submit/revision-token.ts'
+
+const keyProjections = [healthAuthorityProjection, streamProjection, reportProjection, releaseProjection]
 
 /** A key zone, open. */
 export interface TestKeyZone extends OpenZone, AsyncDisposable {
@@ -47,7 +53,7 @@ export async function openKeyZone(
       findAuthority: createAuthorityCache(zone.db, () => performance.now()),
       commit: createGroupCommit(64, 2_000, createAcceptReports(zone.db, zone.writer, now)),
       tokens: createRevisionTokens(await zoneSecret(zone.db, masterKey, 'revision token')),
-      fingerprintKey: await zoneSecret(zone.db, masterKey, 'fingerprint'),
+      fingerprintKey: createSecretKey(await zoneSecret(zone.db, masterKey, 'fingerprint')),
       timeGrain,
       clockLeewaySeconds: 5,
       now,

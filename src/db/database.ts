@@ -1,18 +1,28 @@
 // Db: pools and transactions; promises that a write happens only through a transaction and that a lost database is told apart from a wrong statement.
 
-import pg from 'pg'
+import {
+  Client as PostgresClient,
+  DatabaseError,
+  Pool,
+  types as standardTypes,
+  type ClientConfig,
+  type CustomTypesConfig,
+  type PoolClient,
+  type QueryResult,
+  type QueryResultRow,
+} from 'pg'
 import { parse as parseConnectionString } from 'pg-connection-string'
 import { TocsinError } from '../errors.ts'
 import type { Statement } from './sql.ts'
 
 /** Where to connect to: node-postgres's own form of an address. */
-export type Address = pg.ClientConfig
+export type Address = ClientConfig
 
 /** What can run a statement: a pool or a transaction. */
 export interface Queryable {
-  query<Row extends pg.QueryResultRow>(
+  query<Row extends QueryResultRow>(
     statement: Statement | NamedStatement,
-  ): Promise<pg.QueryResult<Row>>
+  ): Promise<QueryResult<Row>>
 }
 
 /** A statement that is prepared once a connection under its name: for hot paths. */
@@ -26,7 +36,7 @@ declare const inTransaction: unique symbol
 export interface Transaction extends Queryable {
   readonly [inTransaction]: true
   /** The bare client, for COPY. */
-  readonly client: pg.PoolClient
+  readonly client: PoolClient
 }
 
 /** A pool of connections with one login. */
@@ -42,10 +52,10 @@ export interface Database extends Queryable, AsyncDisposable {
 }
 
 // bigint (oid 20) arrives as text by default. Sequence numbers and times stay far below 2^53.
-const types: pg.CustomTypesConfig = {
+const types: CustomTypesConfig = {
   getTypeParser(oid, format) {
-    if (Number(oid) === 20) return (text: string) => Number(text)
-    return pg.types.getTypeParser(oid, format as 'text')
+    if (oid === standardTypes.builtins.INT8) return (text: string) => Number(text)
+    return standardTypes.getTypeParser(oid, format)
   },
 }
 
@@ -63,16 +73,27 @@ export function parseAddress(url: string): Address {
 }
 
 /** A connection of its own, outside any pool: for locks that belong to a session. The caller ends it. */
-export async function connectOnce(address: Address): Promise<pg.Client> {
-  const client = new pg.Client({ ...address, types, connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
-  // Without a listener a connection lost while idle would end the process.
-  client.on('error', () => undefined)
+export async function connectOnce(address: Address): Promise<PostgresClient> {
+  const client = new Client({ ...address, types, connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
   try {
     await client.connect()
   } catch (error) {
+    // A refusal on this side (no password where one is asked for) leaves the connection open.
+    client.end().catch(() => undefined)
     throw asTocsinError(error)
   }
   return client
+}
+
+/**
+ * A connection whose loss is told to whoever waits for an answer, and to nobody else. Without a listener it would end the
+ * process: when it is idle, and also when a pool has given it up, which a server that refuses connections makes it do.
+ */
+class Client extends PostgresClient {
+  constructor(config?: ClientConfig) {
+    super(config)
+    this.on('error', () => undefined)
+  }
 }
 
 const CONNECT_TIMEOUT_MS = 5_000
@@ -90,12 +111,12 @@ export function openDatabase(
   size: number,
   pipeline = true,
 ): Database {
-  const pool = new pg.Pool({
+  const pool = new Pool({
     ...address,
+    Client,
     types,
     max: size,
-    // A plan made while a table was empty would scan it for ever; planning afresh costs a group of submissions next to nothing.
-    options: `-c search_path=${schema} -c plan_cache_mode=force_custom_plan`,
+    options: `-c search_path=${schema} ${pipeline ? INDEXED_PLANS : ''}`,
     pipeline,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     idleTimeoutMillis: 30_000,
@@ -116,29 +137,40 @@ export function openDatabase(
   }
 }
 
+// Short statements that look up what they are given: planned once a connection, by index. Planned with the hundreds of
+// keys of a group before it, PostgreSQL 15 reads the whole table instead, a little more for every key that is stored.
+const INDEXED_PLANS = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off'
+
 async function runTransaction<Result>(
-  pool: pg.Pool,
+  pool: Pool,
   work: (tx: Transaction) => Promise<Result>,
 ): Promise<Result> {
-  let client: pg.PoolClient
+  let client: PoolClient
   try {
     client = await pool.connect()
   } catch (error) {
     throw asTocsinError(error)
   }
   let broken = false
+  let over = false
   try {
     // Sent ahead of the first statement without waiting: if it can't be carried out, neither can what follows.
     const begun = client.query('begin')
     begun.catch(() => undefined)
-    const tx = { client, query: (statement: Statement) => client.query(statement) } as Transaction
-    const result = await work(tx)
+    const query = async (statement: Statement) => {
+      // Work that goes on after its neighbour failed would be carried out behind the rollback, and stay.
+      if (over) throw new Error('the transaction is over')
+      return client.query(statement)
+    }
+    const result = await work({ client, query } as Transaction)
+    over = true
     await begun
     const done = await client.query('commit')
     // A transaction in which a statement failed answers COMMIT with ROLLBACK, not with an error.
     if (done.command !== 'COMMIT') throw new Error('the transaction was rolled back at commit')
     return result
   } catch (error) {
+    over = true
     await client.query('rollback').catch(() => (broken = true))
     throw asTocsinError(error)
   } finally {
@@ -148,15 +180,15 @@ async function runTransaction<Result>(
 
 /** Whether an error is PostgreSQL's report of a value that a unique index already holds. */
 export function isUniqueViolation(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && error.code === '23505'
+  return error instanceof DatabaseError && error.code === '23505'
 }
 
-// Classes of SQLSTATE that say the server is away, full or shutting down, not that the statement is wrong.
-const AWAY = /^(08|53|57P0|25006)/
+// SQLSTATEs that say the server is away, full, shutting down or closed to connections, not that the statement is wrong.
+const AWAY = /^(08|53|57P0|25006|55000)/
 
 function asTocsinError(error: unknown): unknown {
   if (error instanceof TocsinError) return error
-  if (error instanceof pg.DatabaseError)
+  if (error instanceof DatabaseError)
     return AWAY.test(error.code ?? '')
       ? new TocsinError('unavailable', undefined, { cause: error })
       : error
@@ -165,9 +197,23 @@ function asTocsinError(error: unknown): unknown {
   return error
 }
 
-function isConnectionError(error: Error): boolean {
-  if ('code' in error && typeof error.code === 'string' && /^(E[A-Z]+)$/.test(error.code))
-    return true
+// What the system answers when the server can't be reached. Not every error of the system: a full disk under a file that
+// is written during a transaction is no lost database.
+const UNREACHABLE = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+])
+
+function isConnectionError(error: NodeJS.ErrnoException): boolean {
+  if (UNREACHABLE.has(error.code ?? '')) return true
+  // The unix socket is gone, or nobody may listen on it.
+  if (error.code !== undefined && error.syscall === 'connect') return true
   return /Connection terminated|timeout exceeded when trying to connect|not queryable/.test(
     error.message,
   )

@@ -68,13 +68,23 @@ async function roleExists(client: pg.Client, user: string): Promise<boolean> {
 }
 
 async function setPassword(client: pg.Client, user: string, password: string): Promise<void> {
-  const verb = (await roleExists(client, user)) ? 'alter' : 'create'
+  const { rows } = await client.query<Record<string, boolean>>(
+    `select rolsuper as nosuperuser, rolcreatedb as nocreatedb, rolcreaterole as nocreaterole, rolinherit as noinherit
+     from pg_roles where rolname = $1`,
+    [user],
+  )
+  // Of a role that is there, only what is too much is taken: that takes a superuser, which an owner need not be.
+  const attributes = Object.entries(rows[0] ?? NEW_ROLE).flatMap(([name, asked]) =>
+    asked ? [name] : [],
+  )
   // The server is given the verifier, so that the password itself is in none of its logs.
   await client.query(
-    `${verb} role ${client.escapeIdentifier(user)} login nosuperuser nocreatedb nocreaterole noinherit
+    `${rows[0] === undefined ? 'create' : 'alter'} role ${client.escapeIdentifier(user)} login ${attributes.join(' ')}
      password ${client.escapeLiteral(scramVerifier(password))}`,
   )
 }
+
+const NEW_ROLE = { nosuperuser: true, nocreatedb: true, nocreaterole: true, noinherit: true }
 
 /** What PostgreSQL stores of a password (RFC 5802, RFC 7677): 4,096 rounds, its own default. */
 function scramVerifier(password: string): string {

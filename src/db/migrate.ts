@@ -19,13 +19,14 @@ export interface Migration {
   readonly digest: string
 }
 
-/** The migrations that this version brings, in order. */
-export async function readMigrations(): Promise<Migration[]> {
+/** The migrations that this version brings, or those of another folder, in order. */
+export async function readMigrations(folder: URL = FOLDER): Promise<Migration[]> {
   const migrations: Migration[] = []
-  for (const file of (await readdir(FOLDER)).sort()) {
+  for (const file of (await readdir(folder)).filter((each) => each.endsWith('.sql')).sort()) {
     const match = NAME.exec(file)
-    if (match === null) continue
-    const text = await readFile(new URL(file, FOLDER), 'utf8')
+    // Passed over, a misspelt one would be missed on the day that its table is.
+    if (match === null) throw new Error(`${file} is not named like a migration`)
+    const text = await readFile(new URL(file, folder), 'utf8')
     migrations.push({
       number: Number(match[1]),
       name: file,
@@ -43,17 +44,19 @@ const MIGRATION_LOCK = 0x544f4353494en
 /**
  * Brings the schema to this version, then runs `after` under the same lock (for what is made once, such as logins).
  *
- * Each migration is one transaction, its row in `tocsin.migration` included: a crash leaves it done or not begun.
+ * Each migration is one transaction, in both zones and with its rows in `tocsin.migration`: a crash leaves it done or not begun.
  *
  * @param owner the owner's login, not a zone's
+ * @param brought the migrations of this version
  * @throws TocsinError `schema_newer` when the database was migrated by a later version; `schema_changed` when a migration
  * that was applied isn't the one that this version brings
  */
 export async function migrate<Result>(
   owner: Address,
   after: (client: pg.Client) => Promise<Result>,
+  brought?: readonly Migration[],
 ): Promise<Result> {
-  const migrations = await readMigrations()
+  const migrations = brought ?? (await readMigrations())
   const client = await connectOnce(owner)
   try {
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
@@ -83,29 +86,30 @@ async function applyPending(client: pg.Client, migrations: readonly Migration[])
         'schema_newer',
         `The database has migration ${row.number}, which this version does not know: run the newer version.`,
       )
-  for (const migration of migrations)
-    for (const zone of migration.zones) {
-      const digest = applied.get(`${migration.number} ${zone}`)
-      if (digest === undefined) await applyOne(client, migration, zone)
-      else if (digest !== migration.digest)
-        throw new TocsinError(
-          'schema_changed',
-          `Migration ${migration.name} was applied in another form: restore the file, and put the change in a new one.`,
-        )
-    }
+  for (const migration of migrations) {
+    const digests = migration.zones.map((zone) => applied.get(`${migration.number} ${zone}`))
+    if (digests.some((digest) => digest !== undefined && digest !== migration.digest))
+      throw new TocsinError(
+        'schema_changed',
+        `Migration ${migration.name} was applied in another form: restore the file, and put the change in a new one.`,
+      )
+    if (digests.includes(undefined)) await applyOne(client, migration)
+  }
 }
 
-async function applyOne(client: pg.Client, migration: Migration, zone: Zone): Promise<void> {
-  const schema = schemaOf(zone)
+async function applyOne(client: pg.Client, migration: Migration): Promise<void> {
   await client.query('begin')
   try {
-    await client.query(`create schema if not exists ${schema}`)
-    await client.query(`set local search_path = ${schema}`)
-    await client.query(migration.text)
-    await client.query(
-      'insert into tocsin.migration (number, zone, name, digest) values ($1, $2, $3, $4)',
-      [migration.number, zone, migration.name, migration.digest],
-    )
+    for (const zone of migration.zones) {
+      const schema = schemaOf(zone)
+      await client.query(`create schema if not exists ${schema}`)
+      await client.query(`set local search_path = ${schema}`)
+      await client.query(migration.text)
+      await client.query(
+        'insert into tocsin.migration (number, zone, name, digest) values ($1, $2, $3, $4)',
+        [migration.number, zone, migration.name, migration.digest],
+      )
+    }
     await client.query('commit')
   } catch (error) {
     await client.query('rollback').catch(() => undefined)

@@ -18,5 +18,6 @@ export function roleOf(zone: Zone, database: string): string {
   const role = `${database}_${zone}`
   if (Buffer.byteLength(role) <= 63) return role
   const digest = createHash('sha256').update(database).digest('hex').slice(0, 16)
-  return `${database.slice(0, 20)}_${digest}_${zone}`
+  // Nine characters, since one may have four bytes.
+  return `${Array.from(database).slice(0, 9).join('')}_${digest}_${zone}`
 }

@@ -1,6 +1,7 @@
 // Log: the only writer of the event table; promises gapless numbers in the order of commits, and projections written in the same transaction.
 
 import { randomBytes } from 'node:crypto'
+import { bigintArray, byteaArray, textArray } from '../db/binary-array.ts'
 import type { Transaction } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 import type { Projection } from './projection.ts'
@@ -102,10 +103,10 @@ async function insertEvents(tx: Transaction, events: readonly StoredEvent[]): Pr
     text: `insert into event (seq, type, record, leaf_hash)
            select * from unnest($1::bigint[], $2::text[], $3::bytea[], $4::bytea[])`,
     values: [
-      events.map((event) => event.seq),
-      events.map((event) => event.type),
-      encoded.map((event) => event.record),
-      encoded.map((event) => event.leafHash),
+      bigintArray(events.map((event) => event.seq)),
+      textArray(events.map((event) => event.type)),
+      byteaArray(encoded.map((event) => event.record)),
+      byteaArray(encoded.map((event) => event.leafHash)),
     ],
   })
 }

@@ -9,6 +9,7 @@ const PAGE = 500
 /** A row of the event table. */
 export interface EventRow {
   readonly seq: number
+  readonly type: string
   readonly record: Uint8Array
   readonly leafHash: Uint8Array
 }
@@ -20,12 +21,17 @@ export async function* readEventRows(
   until = Infinity,
 ): AsyncGenerator<EventRow[]> {
   for (let next = from; next < until;) {
-    const { rows } = await db.query<{ seq: number; record: Uint8Array; leaf_hash: Uint8Array }>(
-      sql`select seq, record, leaf_hash from event where seq >= ${next} order by seq limit ${PAGE}`,
+    const { rows } = await db.query<{
+      seq: number
+      type: string
+      record: Uint8Array
+      leaf_hash: Uint8Array
+    }>(
+      sql`select seq, type, record, leaf_hash from event where seq >= ${next} order by seq limit ${PAGE}`,
     )
     const page = rows
       .filter((row) => row.seq < until)
-      .map((row) => ({ seq: row.seq, record: row.record, leafHash: row.leaf_hash }))
+      .map(({ leaf_hash, ...row }) => ({ ...row, leafHash: leaf_hash }))
     if (page.length === 0) return
     yield page
     next = (page.at(-1)?.seq ?? next) + 1

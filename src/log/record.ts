@@ -8,9 +8,10 @@ import { TocsinError } from '../errors.ts'
 export const RECORD_VERSION = 1
 
 /**
- * How long a part is kept: `report` 18 days after acceptance, `statistics` 91 days, `release` and `configuration` for as long as the log.
+ * How long a part is kept: `report` 18 days after acceptance, `code` 14 days after the verification code expired, `statistics`
+ * 91 days, `release` and `configuration` for as long as the log.
  */
-export type Retention = 'report' | 'statistics' | 'release' | 'configuration'
+export type Retention = 'report' | 'code' | 'statistics' | 'release' | 'configuration'
 
 /** A part of an event. `content` is a value that deterministic CBOR can hold; undefined once it was erased. */
 export interface Part {
@@ -42,6 +43,9 @@ export interface EncodedEvent {
 /** Length of the salt of a part, in bytes. */
 export const SALT_LENGTH = 16
 
+// SHA-256.
+const DIGEST_LENGTH = 32
+
 /**
  * Encodes an event.
  *
@@ -72,7 +76,7 @@ export function decodeEvent(record: Uint8Array): StoredEvent {
     type,
     parts: parts.map(([retention, , content]) => ({
       retention,
-      content: content === undefined ? undefined : decode(content),
+      content: content === undefined ? undefined : decodeStrictly(content),
     })),
   }
 }
@@ -112,11 +116,39 @@ interface RecordFields {
 }
 
 function readRecord(record: Uint8Array): RecordFields {
-  const value: unknown = decode(record)
+  const value = decodeStrictly(record)
   if (!Array.isArray(value) || value.length !== 5 || value[0] !== RECORD_VERSION)
-    throw new TocsinError('log_invalid', 'A record of the log has an unknown form.')
-  const [, seq, grain, type, parts] = value as [number, number, number, string, RecordPart[]]
-  return { seq, grain, type, parts }
+    throw unknownForm()
+  const [, seq, grain, type, parts] = value as unknown[]
+  if (!Number.isSafeInteger(seq) || !Number.isSafeInteger(grain) || typeof type !== 'string')
+    throw unknownForm()
+  if (!Array.isArray(parts) || !parts.every(isRecordPart)) throw unknownForm()
+  return { seq: seq as number, grain: grain as number, type, parts }
+}
+
+function isRecordPart(value: unknown): value is RecordPart {
+  if (!Array.isArray(value) || typeof value[0] !== 'string') return false
+  const [, saltOrDigest, content] = value as unknown[]
+  return value.length === 2
+    ? isBytes(saltOrDigest, DIGEST_LENGTH)
+    : value.length === 3 && isBytes(saltOrDigest, SALT_LENGTH) && isBytes(content)
+}
+
+function isBytes(value: unknown, length?: number): boolean {
+  return value instanceof Uint8Array && (length === undefined || value.length === length)
+}
+
+// Only what this file could have written: another encoding of the same value would be a changed record that no hash shows.
+function decodeStrictly(bytes: Uint8Array): unknown {
+  try {
+    return decode(bytes, { strict: true, allowIndefinite: false, rejectDuplicateMapKeys: true })
+  } catch (error) {
+    throw unknownForm(error)
+  }
+}
+
+function unknownForm(cause?: unknown): TocsinError {
+  return new TocsinError('log_invalid', 'A record of the log has an unknown form.', { cause })
 }
 
 function digestPart(salt: Uint8Array, content: Uint8Array): Uint8Array {

@@ -1,11 +1,13 @@
 // Submit: makes a group of judged submissions durable; promises one set of keys for a request however often and however many at once it comes.
 
-import { isUniqueViolation, type Database, type Transaction } from '../db/database.ts'
+import { byteaArray } from '../db/binary-array.ts'
+import type { Database, Transaction } from '../db/database.ts'
 import { TocsinError } from '../errors.ts'
 import { EXPORT_REPORT_TYPES } from '../format/report-type.ts'
 import { appendEvents, type LogWriter } from '../log/append-event.ts'
-import { decodeEvent } from '../log/record.ts'
+import { decodeEvent, type StoredEvent } from '../log/record.ts'
 import {
+  AlreadyStored,
   packKeys,
   reportContent,
   reportEvent,
@@ -13,7 +15,9 @@ import {
   type ReportStatistics,
 } from './report.ts'
 import type { RevisableKey } from './revision-token.ts'
-import { OUTCOMES, type Outcome, type ValidKey } from './validate-keys.ts'
+import { nameOfBytes, OUTCOMES, type Outcome, type ValidKey } from './validate-keys.ts'
+
+type Platform = ReportStatistics['platform']
 
 /** A submission after its rules were judged, before the database was asked. */
 export interface Candidate {
@@ -27,13 +31,20 @@ export interface JudgedReport {
   readonly content: Omit<ReportContent, 'keys' | 'outcomes' | 'fingerprint'>
   readonly valid: readonly ValidKey[]
   readonly outcomes: readonly Outcome[]
-  readonly platform: ReportStatistics['platform']
+  readonly platform: Platform
   /** The keys that a revision token covers; undefined when none was sent, empty when it was none of ours. */
   readonly revisable: readonly RevisableKey[] | undefined
 }
 
-/** What became of a submission: the report that was accepted, now or the first time, or the refusal. */
-export type Acceptance = ReportContent | TocsinError
+/** A report that was accepted, now or the first time that it came. */
+export interface AcceptedReport {
+  readonly content: ReportContent
+  /** When: unix seconds, truncated to the time grain. */
+  readonly grain: number
+}
+
+/** What became of a submission. */
+export type Acceptance = AcceptedReport | TocsinError
 
 /** Commits a group. @throws TocsinError `unavailable` */
 export type AcceptReports = (group: readonly Candidate[]) => Promise<readonly Acceptance[]>
@@ -41,8 +52,9 @@ export type AcceptReports = (group: readonly Candidate[]) => Promise<readonly Ac
 /**
  * Accepts groups of submissions, each group in one transaction: look up, lock the head, append.
  *
- * Another process may store the same request or the same key between look-up and append. Then a unique index refuses,
- * and the group is done again behind the head's lock, where nobody can come between.
+ * Most keys are new. So only keys that are likely to be known are looked up at first, and storing tells about the others.
+ * When one was there already, or another process stored it in between, the whole group is done again behind the head's
+ * lock, with everything looked up, where nobody can come between.
  */
 export function createAcceptReports(
   db: Database,
@@ -51,43 +63,64 @@ export function createAcceptReports(
 ): AcceptReports {
   return async (group) => {
     try {
-      return await db.transaction((tx) => acceptGroup(tx, writer, group, now()))
+      return await db.transaction((tx) => acceptGroup(tx, writer, group, isLikelyKnown, now()))
     } catch (error) {
-      if (!isUniqueViolation(error)) throw error
+      if (!(error instanceof AlreadyStored)) throw error
       return await db.transaction(async (tx) => {
         await tx.query({
           name: 'lock-head-first',
           text: 'select 1 from log_head for update',
           values: [],
         })
-        return acceptGroup(tx, writer, group, now())
+        return acceptGroup(tx, writer, group, () => true, now())
       })
     }
   }
+}
+
+/** A token says that keys were uploaded before, and a negative result stores none that could collide. */
+function isLikelyKnown({ revisable, content }: JudgedReport): boolean {
+  return revisable !== undefined || content.reportType === 'negative'
 }
 
 async function acceptGroup(
   tx: Transaction,
   writer: LogWriter,
   group: readonly Candidate[],
+  isLookedUp: (judged: JudgedReport) => boolean,
   now: Date,
 ): Promise<Acceptance[]> {
-  const [repeated, known] = await Promise.all([findRepeated(tx, group), findKnownKeys(tx, group)])
-  const accepted: { content: ReportContent; platform: ReportStatistics['platform'] }[] = []
-  const acceptances = group.map((candidate): Acceptance => {
-    const first = repeated.get(nameOf(candidate.fingerprint))
-    if (first !== undefined) return first
+  const lookedUp = group.flatMap(({ judged }) =>
+    judged instanceof TocsinError || !isLookedUp(judged)
+      ? []
+      : judged.valid.map((key) => key.keyData),
+  )
+  const [repeated, known] = await Promise.all([
+    findRepeated(tx, group),
+    findKnownKeys(tx, lookedUp),
+  ])
+  const accepted = new Map<string, { content: ReportContent; platform: Platform }>()
+  const refused = group.map((candidate): TocsinError | undefined => {
+    const name = nameOfBytes(candidate.fingerprint)
+    // The same request may come twice in one group, and so may a key.
+    if (repeated.has(name) || accepted.has(name)) return undefined
     if (candidate.judged instanceof TocsinError) return candidate.judged
     const content = settleKeys(candidate, candidate.judged, known)
     if (content instanceof TocsinError) return content
-    // The same request may come twice in one group, and so may a key.
-    repeated.set(nameOf(candidate.fingerprint), content)
-    accepted.push({ content, platform: candidate.judged.platform })
-    return content
+    accepted.set(name, { content, platform: candidate.judged.platform })
+    return undefined
   })
-  const events = accepted.map(({ content, platform }) => reportEvent(content, platform))
-  await appendEvents(tx, writer, events, now)
-  return acceptances
+  const events = [...accepted.values()].map((each) => reportEvent(each.content, each.platform))
+  for (const event of await appendEvents(tx, writer, events, now)) addReport(repeated, event)
+  return group.map(
+    ({ fingerprint }, index) =>
+      refused[index] ?? (repeated.get(nameOfBytes(fingerprint)) as AcceptedReport),
+  )
+}
+
+function addReport(reports: Map<string, AcceptedReport>, event: StoredEvent): void {
+  const content = reportContent(event)
+  reports.set(nameOfBytes(content.fingerprint), { content, grain: event.grain })
 }
 
 /** A stored key, as far as a second upload is judged by it. */
@@ -107,17 +140,19 @@ function settleKeys(
   const reportType = EXPORT_REPORT_TYPES[judged.content.reportType]
   // A negative result brings nothing to warn of; its keys only go into the token.
   const storable = judged.content.reportType !== 'negative'
-  const fresh: ValidKey[] = []
+  const isNew: boolean[] = []
   for (const key of judged.valid) {
-    const stored = known.get(nameOf(key.keyData))
-    if (stored === undefined && storable) fresh.push(key)
-    else outcomes[key.position] = OUTCOMES.unchanged
+    const stored = known.get(key.name)
+    isNew.push(stored === undefined && storable)
+    if (isNew.at(-1) === false) outcomes[key.position] = OUTCOMES.unchanged
     const problem =
       stored === undefined ? undefined : refuseChange(key, stored, reportType, judged.revisable)
     if (problem !== undefined) return problem
   }
-  for (const key of fresh) known.set(nameOf(key.keyData), { ...key, reportType })
-  const keys = packKeys(judged.valid, (key) => fresh.includes(key))
+  judged.valid.forEach((key, index) => {
+    if (isNew[index] === true) known.set(key.name, { ...key, reportType })
+  })
+  const keys = packKeys(judged.valid, isNew)
   return { ...judged.content, fingerprint: candidate.fingerprint, keys, outcomes }
 }
 
@@ -145,23 +180,21 @@ function refuseChange(
 async function findRepeated(
   tx: Transaction,
   group: readonly Candidate[],
-): Promise<Map<string, ReportContent>> {
+): Promise<Map<string, AcceptedReport>> {
   const { rows } = await tx.query<{ record: Uint8Array }>({
     name: 'find-repeated',
     text: `select record from report join event using (seq) where fingerprint = any($1::bytea[])`,
-    values: [group.map((candidate) => candidate.fingerprint)],
+    values: [byteaArray(group.map((candidate) => candidate.fingerprint))],
   })
-  const contents = rows.map((row) => reportContent(decodeEvent(row.record)))
-  return new Map(contents.map((content) => [nameOf(content.fingerprint), content]))
+  const reports = new Map<string, AcceptedReport>()
+  for (const row of rows) addReport(reports, decodeEvent(row.record))
+  return reports
 }
 
 async function findKnownKeys(
   tx: Transaction,
-  group: readonly Candidate[],
+  keys: readonly Uint8Array[],
 ): Promise<Map<string, KnownKey>> {
-  const keys = group.flatMap(({ judged }) =>
-    judged instanceof TocsinError ? [] : judged.valid.map((key) => key.keyData),
-  )
   if (keys.length === 0) return new Map()
   const { rows } = await tx.query<{
     key_data: Uint8Array
@@ -171,11 +204,11 @@ async function findKnownKeys(
   }>({
     name: 'find-known-keys',
     text: `select key_data, rolling_start, rolling_period, report_type from diagnosis_key where key_data = any($1::bytea[])`,
-    values: [keys],
+    values: [byteaArray(keys)],
   })
   return new Map(
     rows.map((row) => [
-      nameOf(row.key_data),
+      nameOfBytes(row.key_data),
       {
         rollingStart: row.rolling_start,
         rollingPeriod: row.rolling_period,
@@ -183,9 +216,4 @@ async function findKnownKeys(
       },
     ]),
   )
-}
-
-/** Bytes as something that a Map compares by value. */
-function nameOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 }

@@ -1,8 +1,7 @@
 // Submit: recognises a request that comes again; promises a value that nobody without this zone's key can link to a certificate.
 
-import { createHmac } from 'node:crypto'
-import { encode } from 'cborg'
-import type { PublishRequest } from './parse-publish.ts'
+import { createHmac, type KeyObject } from 'node:crypto'
+import { compareKeys, type PublishRequest } from './parse-publish.ts'
 
 /** Length of a fingerprint in bytes. */
 export const FINGERPRINT_LENGTH = 16
@@ -16,12 +15,13 @@ export const FINGERPRINT_LENGTH = 16
 export function fingerprintRequest(
   api: string,
   request: PublishRequest,
-  fingerprintKey: Uint8Array,
+  fingerprintKey: KeyObject,
 ): Uint8Array {
-  const keys = request.keys
-    .map((key) => [key.key, key.rollingStart, key.rollingPeriod, key.transmissionRisk] as const)
-    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-  const meaning = encode([
+  const keys = [...request.keys]
+    .sort(compareKeys)
+    .map((key) => [key.key, key.rollingStart, key.rollingPeriod, key.transmissionRisk])
+  // Arrays of texts, numbers and booleans: their JSON has one form only.
+  const meaning = JSON.stringify([
     api,
     request.healthAuthorityId,
     request.verificationPayload,

@@ -1,7 +1,7 @@
 // Submit: the health authorities whose certificates are accepted; promises that a change reaches every process within a second.
 
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import type { Queryable, Transaction } from '../db/database.ts'
+import { isUniqueViolation, type Queryable, type Transaction } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 import { TocsinError } from '../errors.ts'
 import { appendEvents, type LogWriter } from '../log/append-event.ts'
@@ -36,7 +36,7 @@ const DISABLED = 'authority.disabled'
 /**
  * Registers a health authority.
  *
- * @throws TocsinError `authority_exists`, `authority_invalid` (an empty field, no region, a key that isn't P-256)
+ * @throws TocsinError `authority_exists`, `authority_invalid` (an empty field, no region, a key that isn't P-256, a kid twice)
  */
 export async function addHealthAuthority(
   tx: Transaction,
@@ -45,15 +45,20 @@ export async function addHealthAuthority(
   now: Date,
 ): Promise<void> {
   const checked = checkAuthority(authority)
+  const exists = new TocsinError(
+    'authority_exists',
+    `A health authority "${checked.app}" is registered already.`,
+  )
   const { rowCount } = await tx.query(
     sql`select 1 from health_authority where app = ${checked.app}`,
   )
-  if (rowCount !== 0)
-    throw new TocsinError(
-      'authority_exists',
-      `A health authority "${checked.app}" is registered already.`,
-    )
-  await appendEvents(tx, writer, [configuration(ADDED, checked)], now)
+  if (rowCount !== 0) throw exists
+  try {
+    await appendEvents(tx, writer, [configuration(ADDED, checked)], now)
+  } catch (error) {
+    // Somebody else registered it since.
+    throw isUniqueViolation(error) ? exists : error
+  }
 }
 
 /**
@@ -135,7 +140,12 @@ async function applyOne(tx: Transaction, event: StoredEvent): Promise<void> {
 
 /** A health authority whose keys are ready to verify with. */
 export interface TrustedAuthority extends HealthAuthority {
-  readonly verificationKeys: ReadonlyMap<string, { readonly key: KeyObject } & HealthAuthorityKey>
+  readonly verificationKeys: ReadonlyMap<string, VerificationKey>
+}
+
+/** A public key of a health authority, imported. */
+export interface VerificationKey extends HealthAuthorityKey {
+  readonly key: KeyObject
 }
 
 /** Gives the health authority of an app, or undefined. */
@@ -155,6 +165,8 @@ export function createAuthorityCache(db: Queryable, monotonicMs: () => number): 
   let checkedAt = -Infinity
   let checking: Promise<void> | undefined
   const refresh = async () => {
+    // What is read is as old as the moment before it was asked for.
+    const askedAt = monotonicMs()
     const head = await db.query<{ configuration_seq: number }>(
       sql`select configuration_seq from log_head`,
     )
@@ -164,7 +176,7 @@ export function createAuthorityCache(db: Queryable, monotonicMs: () => number): 
       known = new Map(authorities.map((authority) => [authority.app, authority]))
       configurationSeq = latest
     }
-    checkedAt = monotonicMs()
+    checkedAt = askedAt
   }
   return async (app) => {
     if (monotonicMs() - checkedAt > CACHE_MS) {
@@ -189,7 +201,7 @@ function configuration(type: string, content: unknown): NewEvent {
 function checkAuthority(
   authority: Omit<HealthAuthority, 'disabled'>,
 ): Omit<HealthAuthority, 'disabled'> {
-  const refuse = (sentence: string) => {
+  const refuse = (sentence: string): never => {
     throw new TocsinError('authority_invalid', sentence)
   }
   for (const field of ['app', 'issuer', 'audience'] as const)
@@ -199,26 +211,47 @@ function checkAuthority(
   for (const region of authority.regions)
     if (!/^[A-Za-z0-9-]{1,10}$/.test(region))
       refuse(`"${region}" is no region: 1 to 10 letters, digits or hyphens.`)
-  for (const key of authority.keys) {
-    if (!/^[\x21-\x7e]{1,200}$/.test(key.kid))
-      refuse('The kid must be 1 to 200 printable characters without spaces.')
-    if (!isP256(key.publicKey))
-      refuse(`The public key "${key.kid}" must be a P-256 key as PEM ("BEGIN PUBLIC KEY").`)
-  }
+  if (new Set(authority.keys.map((key) => key.kid)).size < authority.keys.length)
+    refuse('Each public key needs a kid of its own.')
   return {
     app: authority.app.toLowerCase(),
     issuer: authority.issuer,
     audience: authority.audience,
-    regions: authority.regions.map((region) => region.toUpperCase()),
-    keys: authority.keys.map((key) => ({ ...key })),
+    regions: [...new Set(authority.regions.map((region) => region.toUpperCase()))],
+    keys: authority.keys.map((key) => checkKey(key, refuse)),
   }
 }
 
-function isP256(publicKey: string): boolean {
+function checkKey(
+  key: HealthAuthorityKey,
+  refuse: (sentence: string) => never,
+): HealthAuthorityKey {
+  const { kid, validFrom, validThrough } = key
+  if (!/^[\x21-\x7e]{1,200}$/.test(kid))
+    refuse('The kid must be 1 to 200 printable characters without spaces.')
+  if (!isTime(validFrom) || !(validThrough === undefined || isTime(validThrough)))
+    refuse(`The validity of the public key "${kid}" must be whole seconds since 1970.`)
+  if (validThrough !== undefined && validThrough <= validFrom)
+    refuse(`The validity of the public key "${kid}" must end after it begins.`)
+  const publicKey = canonicalP256(key.publicKey)
+  if (publicKey === undefined)
+    return refuse(`The public key "${kid}" must be a P-256 key as PEM ("BEGIN PUBLIC KEY").`)
+  return { kid, publicKey, validFrom, ...(validThrough === undefined ? {} : { validThrough }) }
+}
+
+function isTime(seconds: number): boolean {
+  return Number.isSafeInteger(seconds) && seconds >= 0
+}
+
+/** The public key alone, written anew: what stands around it in a file has no place in the log. */
+function canonicalP256(pem: string): string | undefined {
   try {
-    if (!publicKey.includes('BEGIN PUBLIC KEY')) return false
-    return createPublicKey(publicKey).asymmetricKeyDetails?.namedCurve === 'prime256v1'
+    if (!pem.includes('BEGIN PUBLIC KEY') || pem.includes('PRIVATE')) return undefined
+    const key = createPublicKey(pem)
+    return key.asymmetricKeyDetails?.namedCurve === 'prime256v1'
+      ? key.export({ type: 'spki', format: 'pem' }).toString()
+      : undefined
   } catch {
-    return false
+    return undefined
   }
 }

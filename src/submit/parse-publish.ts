@@ -1,6 +1,13 @@
 // Submit: the body of POST /v1/publish as a value; promises to refuse, with a sentence, whatever isn't exactly one.
 
-import { TocsinError } from '../errors.ts'
+import {
+  parseJsonObject,
+  readArray,
+  readBoolean,
+  readInteger,
+  readObject,
+  readText,
+} from '../operate/read-json.ts'
 
 /** One key as it was sent, not yet judged. */
 export interface SubmittedKey {
@@ -11,6 +18,16 @@ export interface SubmittedKey {
   readonly rollingPeriod: number
   /** 0 lets the server choose. */
   readonly transmissionRisk: number
+}
+
+/** Orders keys by the text sent, then by all else, so that no order of sending shows. Base64 is ASCII: comparing strings is comparing bytes. */
+export function compareKeys(a: SubmittedKey, b: SubmittedKey): number {
+  if (a.key !== b.key) return a.key < b.key ? -1 : 1
+  return (
+    a.rollingStart - b.rollingStart ||
+    a.rollingPeriod - b.rollingPeriod ||
+    a.transmissionRisk - b.transmissionRisk
+  )
 }
 
 /** A request to publish keys. Fields that were left out hold what their absence means. */
@@ -38,9 +55,8 @@ export const MAX_BODY_BYTES = 64_000
  * @throws TocsinError `bad_request`
  */
 export function parsePublishRequest(body: Uint8Array): PublishRequest {
-  const fields = readObject(parseJson(body), REQUEST_FIELDS, 'the request')
-  const keys = fields.get('temporaryexposurekeys') ?? []
-  if (!Array.isArray(keys)) throw refuse('temporaryExposureKeys must be an array.')
+  const fields = parseJsonObject(body, REQUEST_FIELDS, 'bad_request')
+  const keys = readArray(fields, 'temporaryExposureKeys')
   readText(fields, 'padding')
   return {
     keys: keys.map(readKey),
@@ -70,63 +86,11 @@ const KEY_FIELDS = new Set(['key', 'rollingstartnumber', 'rollingperiod', 'trans
 const DEFAULT_ROLLING_PERIOD = 144
 
 function readKey(value: unknown): SubmittedKey {
-  const fields = readObject(value, KEY_FIELDS, 'a key')
+  const fields = readObject(value, KEY_FIELDS, 'a key', 'bad_request')
   return {
     key: readText(fields, 'key'),
     rollingStart: readInteger(fields, 'rollingStartNumber', 0),
     rollingPeriod: readInteger(fields, 'rollingPeriod', DEFAULT_ROLLING_PERIOD),
     transmissionRisk: readInteger(fields, 'transmissionRisk', 0),
   }
-}
-
-const decoder = new TextDecoder('utf-8', { fatal: true })
-
-function parseJson(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(decoder.decode(body))
-  } catch (error) {
-    // The parser's own message would quote the body.
-    throw new TocsinError('bad_request', 'The body must be one JSON object in UTF-8.', {
-      cause: error,
-    })
-  }
-}
-
-function readObject(
-  value: unknown,
-  known: ReadonlySet<string>,
-  what: string,
-): Map<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw refuse(`${what} must be a JSON object.`)
-  const fields = new Map<string, unknown>()
-  for (const [name, field] of Object.entries(value)) {
-    const folded = name.toLowerCase()
-    if (!known.has(folded)) throw refuse(`unknown field ${JSON.stringify(name.slice(0, 40))}`)
-    if (field !== null) fields.set(folded, field)
-  }
-  return fields
-}
-
-function readText(fields: ReadonlyMap<string, unknown>, name: string): string {
-  const value = fields.get(name.toLowerCase()) ?? ''
-  if (typeof value !== 'string') throw refuse(`${name} must be a string.`)
-  return value
-}
-
-function readBoolean(fields: ReadonlyMap<string, unknown>, name: string): boolean {
-  const value = fields.get(name.toLowerCase()) ?? false
-  if (typeof value !== 'boolean') throw refuse(`${name} must be true or false.`)
-  return value
-}
-
-function readInteger(fields: ReadonlyMap<string, unknown>, name: string, absent: number): number {
-  const value = fields.get(name.toLowerCase()) ?? absent
-  if (!Number.isInteger(value) || Math.abs(value as number) > 0x7fffffff)
-    throw refuse(`${name} must be a whole number of 32 bits.`)
-  return value as number
-}
-
-function refuse(sentence: string): TocsinError {
-  return new TocsinError('bad_request', sentence)
 }

@@ -1,10 +1,13 @@
 // Submit: POST /v1/publish, as existing apps send it; promises a reply only when the keys are durable, and the same reply when it is asked again.
 
-import { randomBytes, randomInt } from 'node:crypto'
-import { TocsinError } from '../errors.ts'
+import type { KeyObject } from 'node:crypto'
+import { TocsinError, type ErrorCode } from '../errors.ts'
 import { decodeBase64 } from '../format/bytes.ts'
+import { INTERVAL_SECONDS } from '../format/intervals.ts'
 import type { ReportType } from '../format/report-type.ts'
-import type { Acceptance, Candidate, JudgedReport } from './accept-reports.ts'
+import { randomPiece } from '../operate/random-piece.ts'
+import { replyPadding } from '../operate/reply-padding.ts'
+import type { AcceptedReport, Acceptance, Candidate, JudgedReport } from './accept-reports.ts'
 import { fingerprintRequest } from './fingerprint.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { FindAuthority, TrustedAuthority } from './health-authorities.ts'
@@ -15,7 +18,6 @@ import {
   chooseOnset,
   describeDropped,
   describeWarnings,
-  intervalOf,
   OUTCOMES,
   validateKeys,
 } from './validate-keys.ts'
@@ -26,7 +28,7 @@ export interface PublishContext {
   readonly findAuthority: FindAuthority
   readonly commit: GroupCommit<Candidate, Acceptance>
   readonly tokens: RevisionTokens
-  readonly fingerprintKey: Uint8Array
+  readonly fingerprintKey: KeyObject
   readonly timeGrain: number
   readonly clockLeewaySeconds: number
   readonly now: () => Date
@@ -56,7 +58,7 @@ export async function publishV1(
   body: Uint8Array,
   userAgent: string,
 ): Promise<PublishReply> {
-  const trackingId = randomBytes(16)
+  const trackingId = randomPiece(16)
   try {
     const request = parsePublishRequest(body)
     const authority = await findAuthority(context, request)
@@ -72,9 +74,10 @@ export async function publishV1(
     })
     const acceptance = await context.commit.submit({ fingerprint, judged })
     if (acceptance instanceof TocsinError) throw acceptance
-    return replyTo(context, acceptance, revisable ?? [], now)
+    return replyTo(context, acceptance, revisable ?? [])
   } catch (error) {
-    return refusal(error, trackingId)
+    if (error instanceof TocsinError) return refusePublish(error, trackingId)
+    throw error
   }
 }
 
@@ -83,12 +86,11 @@ async function findAuthority(
   request: PublishRequest,
 ): Promise<TrustedAuthority> {
   const authority = await context.findAuthority(request.healthAuthorityId)
-  if (authority === undefined || authority.disabled)
-    throw new TocsinError('unknown_health_authority_id')
+  if (authority === undefined) throw new TocsinError('unknown_health_authority_id')
   return authority
 }
 
-/** Applies every rule that depends on the clock; a refusal is held back until it is known that the request is no repetition. */
+/** Applies every rule whose verdict changes with time; a refusal is held back until it is known that the request is no repetition. */
 function judge(
   context: PublishContext,
   request: PublishRequest,
@@ -102,6 +104,7 @@ function judge(
   },
 ): JudgedReport | TocsinError {
   try {
+    if (authority.disabled) return new TocsinError('unknown_health_authority_id')
     if (claims.outdated !== undefined) return claims.outdated
     const onset = chooseOnset(request.symptomOnsetInterval, claims.symptomOnsetInterval, given.now)
     const { valid, outcomes } = validateKeys(request.keys, onset, given.now)
@@ -157,10 +160,11 @@ function platformOf(userAgent: string): ReportStatistics['platform'] {
 /** The reply to an accepted report, made from what the log keeps of it: so a repetition gets the same. */
 function replyTo(
   context: PublishContext,
-  content: ReportContent,
+  { content, grain }: AcceptedReport,
   previous: readonly RevisableKey[],
-  now: Date,
 ): PublishReply {
+  // Judged by the time of acceptance, so that the token of a repetition holds no fewer keys.
+  const acceptedAt = Math.floor(grain / INTERVAL_SECONDS)
   const outcomes = [...content.outcomes]
   const dropped = describeDropped(outcomes)
   const warnings = describeWarnings(outcomes)
@@ -172,7 +176,7 @@ function replyTo(
     body: {
       ...(added.length === 0 && previous.length === 0
         ? {}
-        : { revisionToken: context.tokens.seal(mergeRevisable(previous, added, intervalOf(now))) }),
+        : { revisionToken: context.tokens.seal(mergeRevisable(previous, added, acceptedAt)) }),
       ...(inserted === 0 ? {} : { insertedExposures: inserted }),
       ...(dropped === '' ? {} : { error: dropped, code: 'partial_failure' }),
       ...(warnings.length === 0 ? {} : { warnings }),
@@ -194,16 +198,24 @@ function revisableKeys({ keys }: ReportContent): RevisableKey[] {
   }))
 }
 
-function refusal(error: unknown, trackingId: Uint8Array): PublishReply {
-  if (!(error instanceof TocsinError)) throw error
+// Existing apps know one code for whatever is wrong with a request as such; the status tells more.
+const KNOWN_CODES: { readonly [Code in ErrorCode]?: ErrorCode } = {
+  unsupported_media_type: 'bad_request',
+  request_too_large: 'bad_request',
+}
+
+/** The reply to a refused request. */
+export function refusePublish(
+  error: TocsinError,
+  trackingId: Uint8Array = randomPiece(16),
+): PublishReply {
   return {
     status: error.status,
     trackingId: Buffer.from(trackingId).toString('hex'),
-    body: { error: error.message, code: error.code, padding: replyPadding() },
+    body: {
+      error: error.message,
+      code: KNOWN_CODES[error.code] ?? error.code,
+      padding: replyPadding(),
+    },
   }
-}
-
-/** Random bytes whose number is random, too, so that a reply's length tells nothing: 1,024 to 2,047 before base64. */
-export function replyPadding(): string {
-  return randomBytes(randomInt(1024, 2048)).toString('base64')
 }

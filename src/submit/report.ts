@@ -1,5 +1,13 @@
 // Submit: an accepted report as the log keeps it, and the tables that follow from it; promises that all of a report is in its event.
 
+import {
+  bigintArray,
+  booleanArray,
+  byteaArray,
+  integerArray,
+  smallintArray,
+  textArray,
+} from '../db/binary-array.ts'
 import type { Transaction } from '../db/database.ts'
 import { INTERVAL_SECONDS } from '../format/intervals.ts'
 import { EXPORT_REPORT_TYPES, type ReportType } from '../format/report-type.ts'
@@ -62,8 +70,8 @@ export interface KeyColumns {
 export const FLAG_EMBARGOED = 1
 export const FLAG_NOT_NEW = 2
 
-/** Packs keys as columns. */
-export function packKeys(keys: readonly ValidKey[], isNew: (key: ValidKey) => boolean): KeyColumns {
+/** Packs keys as columns. @param isNew for each key, whether it is stored */
+export function packKeys(keys: readonly ValidKey[], isNew: readonly boolean[]): KeyColumns {
   const keyData = new Uint8Array(keys.length * 16)
   const rollingStart = new DataView(new ArrayBuffer(keys.length * 4))
   keys.forEach((key, index) => {
@@ -78,7 +86,8 @@ export function packKeys(keys: readonly ValidKey[], isNew: (key: ValidKey) => bo
     daysSinceOnset: Uint8Array.from(keys, (key) => key.daysSinceOnset & 0xff),
     flags: Uint8Array.from(
       keys,
-      (key) => (key.embargoed ? FLAG_EMBARGOED : 0) | (isNew(key) ? 0 : FLAG_NOT_NEW),
+      (key, index) =>
+        (key.embargoed ? FLAG_EMBARGOED : 0) | (isNew[index] === true ? 0 : FLAG_NOT_NEW),
     ),
   }
 }
@@ -125,51 +134,58 @@ export function reportContent(event: StoredEvent): ReportContent {
   return event.parts[0]?.content as ReportContent
 }
 
+/** Thrown when another transaction stored the same request or the same key in between. */
+export class AlreadyStored extends Error {
+  override readonly name = 'AlreadyStored'
+}
+
 async function insertReports(tx: Transaction, events: readonly StoredEvent[]): Promise<void> {
   const contents = events.map(reportContent)
-  await tx.query({
+  const { rowCount } = await tx.query({
     name: 'insert-reports',
     text: `insert into report (seq, tracking_id, fingerprint, app, regions, traveler, issuer_handle, grain)
            select seq, tracking_id, fingerprint, app, string_to_array(regions, ','), traveler, issuer_handle, grain
            from unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::text[], $5::text[], $6::boolean[], $7::bytea[], $8::bigint[])
-             as t(seq, tracking_id, fingerprint, app, regions, traveler, issuer_handle, grain)`,
+             as t(seq, tracking_id, fingerprint, app, regions, traveler, issuer_handle, grain)
+           on conflict do nothing`,
     values: [
-      events.map((event) => event.seq),
-      contents.map((content) => content.trackingId),
-      contents.map((content) => content.fingerprint),
-      contents.map((content) => content.app),
-      contents.map((content) => content.regions.join(',')),
-      contents.map((content) => content.traveler),
-      contents.map((content) => content.issuerHandle),
-      events.map((event) => event.grain),
+      bigintArray(events.map((event) => event.seq)),
+      byteaArray(contents.map((content) => content.trackingId)),
+      byteaArray(contents.map((content) => content.fingerprint)),
+      textArray(contents.map((content) => content.app)),
+      textArray(contents.map((content) => content.regions.join(','))),
+      booleanArray(contents.map((content) => content.traveler)),
+      byteaArray(contents.map((content) => content.issuerHandle)),
+      bigintArray(events.map((event) => event.grain)),
     ],
   })
+  // An error of PostgreSQL's own would write the key into its log.
+  if (rowCount !== events.length) throw new AlreadyStored()
 }
 
 async function insertKeys(tx: Transaction, events: readonly StoredEvent[]): Promise<void> {
   const columns = new KeyRows()
   for (const event of events) columns.add(event)
   if (columns.seq.length === 0) return
-  await tx.query({
+  const { rowCount } = await tx.query({
     name: 'insert-keys',
     text: `insert into diagnosis_key
              (key_data, seq, available, rolling_start, rolling_period, transmission_risk, report_type, days_since_onset)
-           select substring($1::bytea from (16 * ordinal - 15)::integer for 16),
-                  seq, available, rolling_start, rolling_period, transmission_risk, report_type, days_since_onset
-           from unnest($2::bigint[], $3::bigint[], $4::integer[], $5::smallint[], $6::smallint[], $7::smallint[], $8::smallint[])
-             with ordinality
-             as t(seq, available, rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, ordinal)`,
+           select * from unnest
+             ($1::bytea[], $2::bigint[], $3::bigint[], $4::integer[], $5::smallint[], $6::smallint[], $7::smallint[], $8::smallint[])
+           on conflict do nothing`,
     values: [
-      Buffer.concat(columns.keyData),
-      columns.seq,
-      columns.available,
-      columns.rollingStart,
-      columns.rollingPeriod,
-      columns.transmissionRisk,
-      columns.reportType,
-      columns.daysSinceOnset,
+      byteaArray(columns.keyData),
+      bigintArray(columns.seq),
+      bigintArray(columns.available),
+      integerArray(columns.rollingStart),
+      smallintArray(columns.rollingPeriod),
+      smallintArray(columns.transmissionRisk),
+      smallintArray(columns.reportType),
+      smallintArray(columns.daysSinceOnset),
     ],
   })
+  if (rowCount !== columns.seq.length) throw new AlreadyStored()
 }
 
 /** The rows of the key table that follow from reports, column by column, as the statement takes them. */

@@ -1,7 +1,8 @@
 // Submit: the token by which a phone may later change its keys; promises one length whatever it holds, and that only this deployment can read it.
 
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey } from 'node:crypto'
 import { decodeBase64 } from '../format/bytes.ts'
+import { randomPiece } from '../operate/random-piece.ts'
 import { LIMITS } from './validate-keys.ts'
 
 /** A key that the token's holder may change. */
@@ -34,11 +35,11 @@ export interface RevisionTokens {
  * @param secret 32 bytes of the key zone's own
  */
 export function createRevisionTokens(secret: Uint8Array): RevisionTokens {
-  const key = createHmac('sha256', secret).update('revision token key').digest()
+  const key = createSecretKey(createHmac('sha256', secret).update('revision token key').digest())
   const associated = createHmac('sha256', secret).update('revision token deployment').digest()
   return {
     seal(keys) {
-      const nonce = randomBytes(NONCE)
+      const nonce = randomPiece(NONCE)
       const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(associated)
       const sealed = [cipher.update(encodeEntries(keys)), cipher.final(), cipher.getAuthTag()]
       return Buffer.concat([Uint8Array.of(VERSION), nonce, ...sealed]).toString('base64')

@@ -3,7 +3,7 @@
 import { TocsinError } from '../errors.ts'
 import { decodeBase64 } from '../format/bytes.ts'
 import { INTERVAL_SECONDS, INTERVALS_PER_DAY } from '../format/intervals.ts'
-import type { SubmittedKey } from './parse-publish.ts'
+import { compareKeys, type SubmittedKey } from './parse-publish.ts'
 
 /** The limits of a submission. */
 export const LIMITS = {
@@ -53,6 +53,8 @@ const PROBLEMS: Readonly<Record<number, string>> = {
 /** A key that passed every rule. */
 export interface ValidKey {
   readonly keyData: Uint8Array
+  /** Its bytes as a text, a character each: what maps and comparisons take. */
+  readonly name: string
   readonly rollingStart: number
   readonly rollingPeriod: number
   readonly transmissionRisk: number
@@ -92,22 +94,21 @@ export function validateKeys(
   if (submitted.length > LIMITS.maxKeys)
     throw new TocsinError('bad_request', `There may be at most ${LIMITS.maxKeys} keys.`)
   const current = intervalOf(now)
-  const sorted = [...submitted].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+  const sorted = [...submitted].sort(compareKeys)
   const valid: ValidKey[] = []
   const seen = new Set<string>()
   const outcomes = sorted.map((key, position): Outcome => {
     const judged = judgeKey(key, position, onset, current)
     if (typeof judged === 'number') return judged
-    const name = Buffer.from(judged.keyData).toString('latin1')
-    if (seen.has(name)) return OUTCOMES.unchanged
-    seen.add(name)
+    if (seen.has(judged.name)) return OUTCOMES.unchanged
+    seen.add(judged.name)
     valid.push(judged)
     return OUTCOMES.accepted
   })
   if (valid.length === 0 && outcomes.some((outcome) => PROBLEMS[outcome] !== undefined))
     throw new TocsinError('bad_request', `No key was valid: ${describeDropped(outcomes)}`)
   refuseOverlaps(valid)
-  return { valid: valid.sort((a, b) => Buffer.compare(a.keyData, b.keyData)), outcomes }
+  return { valid: valid.sort((a, b) => (a.name < b.name ? -1 : 1)), outcomes }
 }
 
 /** The sentence for keys that were dropped as errors; empty when none was. */
@@ -169,6 +170,7 @@ function judgeKey(
   const { rollingStart, rollingPeriod, transmissionRisk } = key
   return {
     keyData,
+    name: nameOfBytes(keyData),
     rollingStart,
     rollingPeriod,
     transmissionRisk,
@@ -205,4 +207,9 @@ function refuseOverlaps(keys: readonly ValidKey[]): void {
 
 function startOfDay(interval: number): number {
   return Math.floor(interval / INTERVALS_PER_DAY) * INTERVALS_PER_DAY
+}
+
+/** Bytes as a text, a character each. */
+export function nameOfBytes(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 }

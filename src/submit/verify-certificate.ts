@@ -1,12 +1,12 @@
 // Submit: a health authority's certificate over the keys; promises that its signature is checked before its claims are believed.
 
-import { createHmac, timingSafeEqual, type KeyObject } from 'node:crypto'
+import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto'
 import { TocsinError } from '../errors.ts'
 import { decodeBase64 } from '../format/bytes.ts'
 import { isReportType, type ReportType } from '../format/report-type.ts'
 import { tekmacCleartexts } from '../format/tekmac.ts'
 import { parseCompactJws } from './compact-jws.ts'
-import type { TrustedAuthority } from './health-authorities.ts'
+import type { TrustedAuthority, VerificationKey } from './health-authorities.ts'
 import type { PublishRequest } from './parse-publish.ts'
 
 /** What a certificate says about the keys that it covers. */
@@ -34,8 +34,8 @@ export function verifyCertificate(
 ): CertifiedClaims {
   const jws = parseCompactJws(request.verificationPayload)
   if (jws === undefined) throw invalid('it must be a JWT signed with ES256')
-  if (!jws.isSignedBy(findKey(jws.header['kid'], authority, now)))
-    throw invalid('the signature is wrong')
+  const key = findKey(jws.header['kid'], authority)
+  if (!jws.isSignedBy(key.key)) throw invalid('the signature is wrong')
   const claims = parseClaims(jws.payload)
   if (claims['iss'] !== authority.issuer)
     throw invalid('the issuer is not accepted for this healthAuthorityID')
@@ -45,7 +45,8 @@ export function verifyCertificate(
   if (!isReportType(reportType)) throw invalid('reportType is missing or unknown')
   verifyTekmac(request, claims['tekmac'])
   const issuerHandle = readIssuerHandle(claims['issuerHandle'])
-  const outdated = judgeTimes(claims, now.getTime() / 1000, leewaySeconds)
+  const seconds = now.getTime() / 1000
+  const outdated = judgeKey(key, seconds) ?? judgeTimes(claims, seconds, leewaySeconds)
   return {
     reportType,
     symptomOnsetInterval: readOnset(claims['symptomOnsetInterval']),
@@ -54,20 +55,22 @@ export function verifyCertificate(
   }
 }
 
-function findKey(kid: unknown, authority: TrustedAuthority, now: Date): KeyObject {
+function findKey(kid: unknown, authority: TrustedAuthority): VerificationKey {
   if (typeof kid !== 'string') throw invalid('its header names no kid')
   const known = authority.verificationKeys.get(kid)
-  const seconds = now.getTime() / 1000
-  if (
-    known === undefined ||
-    known.validFrom > seconds ||
-    (known.validThrough ?? Infinity) <= seconds
-  )
-    throw invalid('its kid names no key that is valid now')
-  return known.key
+  if (known === undefined) throw invalid(UNKNOWN_KID)
+  return known
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true })
+const UNKNOWN_KID = 'its kid names no key that is valid now'
+
+/** A key that is no longer valid accepts nothing new, and yet a request that it vouched for may be repeated. */
+function judgeKey(key: VerificationKey, seconds: number): TocsinError | undefined {
+  const valid = key.validFrom <= seconds && seconds < (key.validThrough ?? Infinity)
+  return valid ? undefined : invalid(UNKNOWN_KID)
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 function parseClaims(payload: Uint8Array): Record<string, unknown> {
   try {
@@ -87,8 +90,9 @@ function verifyTekmac(request: PublishRequest, tekmac: unknown): void {
   const secret = decodeBase64(request.hmacKey)
   // An empty secret would let anybody compute the HMAC of any keys.
   if (secret === undefined || secret.length === 0) throw invalid('hmacKey is missing or not base64')
+  const key = createSecretKey(secret)
   const matches = tekmacCleartexts(request.keys).some((cleartext) =>
-    timingSafeEqual(createHmac('sha256', secret).update(cleartext).digest(), expected),
+    timingSafeEqual(createHmac('sha256', key).update(cleartext).digest(), expected),
   )
   if (!matches) throw invalid('tekmac does not cover the keys as sent')
 }

@@ -1,0 +1,108 @@
+// Log: a log's rows, checked one after the other; promises to tell of each gap, change, step back in time and wrong root.
+
+import type { EventRow, LogHead } from './read-events.ts'
+import { decodeEvent, leafHashOf, type StoredEvent } from './record.ts'
+import { appendLeaf, EMPTY_FRONTIER, encodeFrontier, rootOf, type Frontier } from './tree.ts'
+
+/** Says what is wrong, in a sentence without a full stop. */
+export type Tell = (problem: string) => void
+
+/** A recorded root with its frontier. */
+export interface RecordedTree {
+  readonly root: Uint8Array
+  readonly frontier: Uint8Array
+}
+
+/** The events of a log as far as they were read. */
+export class CheckedEvents {
+  readonly #checkpoints: Map<number, RecordedTree>
+  readonly #tell: Tell
+  #frontier: Frontier = EMPTY_FRONTIER
+  #nextSeq = 0
+  #grain = 0
+  #configurationSeq = 0
+  #logId: unknown
+
+  /**
+   * @param checkpoints the recorded roots, by size of the tree
+   * @param tell is called for each problem
+   */
+  constructor(checkpoints: ReadonlyMap<number, RecordedTree>, tell: Tell) {
+    this.#checkpoints = new Map(checkpoints)
+    this.#tell = tell
+  }
+
+  /** How many events were read. */
+  get count(): number {
+    return this.#frontier.size
+  }
+
+  /** The root of the tree over them. */
+  get root(): Uint8Array {
+    return rootOf(this.#frontier)
+  }
+
+  /** Takes the next row; gives its event, or undefined when it can't be read. */
+  add(row: EventRow): StoredEvent | undefined {
+    if (row.seq > this.#nextSeq) this.#tell(describeGap(this.#nextSeq, row.seq - 1))
+    this.#nextSeq = row.seq + 1
+    this.#frontier = appendLeaf(this.#frontier, row.leafHash)
+    this.#compareCheckpoint()
+    const event = this.#read(row)
+    if (event === undefined) return undefined
+    if (event.grain < this.#grain)
+      this.#tell(`event ${row.seq} has an earlier grain than the one before`)
+    this.#grain = event.grain
+    if (event.parts.some((part) => part.retention === 'configuration'))
+      this.#configurationSeq = row.seq
+    if (row.seq === 0)
+      this.#logId = (event.parts[0]?.content as { logId?: unknown } | undefined)?.logId
+    return event
+  }
+
+  #read(row: EventRow): StoredEvent | undefined {
+    try {
+      if (!same(leafHashOf(row.record), row.leafHash)) this.#tell(`event ${row.seq} was changed`)
+      const event = decodeEvent(row.record)
+      if (event.seq === row.seq && event.type === row.type) return event
+      this.#tell(`the row of event ${row.seq} holds event ${event.seq} of type "${event.type}"`)
+    } catch {
+      this.#tell(`the record of event ${row.seq} can't be read`)
+    }
+    return undefined
+  }
+
+  #compareCheckpoint(): void {
+    const { size } = this.#frontier
+    const recorded = this.#checkpoints.get(size)
+    if (recorded === undefined) return
+    this.#checkpoints.delete(size)
+    if (!same(this.root, recorded.root))
+      this.#tell(`the root over the first ${size} events is not the recorded one`)
+    if (!same(encodeFrontier(this.#frontier), recorded.frontier))
+      this.#tell(`the frontier over the first ${size} events is not the recorded one`)
+  }
+
+  /** Compares the head row with the events, when all were taken. */
+  compareHead(head: LogHead): void {
+    if (head.nextSeq !== this.#nextSeq)
+      this.#tell(`the head says ${head.nextSeq} events, ${this.#nextSeq} are there`)
+    if (head.grain < this.#grain) this.#tell('the head has an earlier grain than the last event')
+    if (head.configurationSeq !== this.#configurationSeq)
+      this.#tell(
+        `the head says that event ${head.configurationSeq} is the newest of configuration, it is ${this.#configurationSeq}`,
+      )
+    if (!(this.#logId instanceof Uint8Array && same(this.#logId, head.logId)))
+      this.#tell('the head has another log id than the first event')
+    for (const size of this.#checkpoints.keys())
+      this.#tell(`the checkpoint over ${size} events is beyond the log`)
+  }
+}
+
+function describeGap(first: number, last: number): string {
+  return first === last ? `event ${first} is missing` : `events ${first} to ${last} are missing`
+}
+
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0
+}

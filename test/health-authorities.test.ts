@@ -1,0 +1,189 @@
+// Test: the health authorities; promises that a change reaches every process within a second, and that bad input changes nothing.
+
+import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
+import { readHead } from '../src/log/read-events.ts'
+import {
+  addHealthAuthority,
+  createAuthorityCache,
+  disableHealthAuthority,
+  listHealthAuthorities,
+  type HealthAuthority,
+} from '../src/submit/health-authorities.ts'
+import { databaseTest } from './database.ts'
+import { makeAuthority, makeKeys, makeRequest, encodeBody } from './key-zone.ts'
+import { startSubmitting } from './submitting-process.ts'
+import { openSubmittingZone, type SubmittingZone } from './submitting-zone.ts'
+
+type NewAuthority = Omit<HealthAuthority, 'disabled'>
+
+/** An authority without its private key, as it is registered. */
+function makePublic(app: string, given: Partial<NewAuthority> = {}): NewAuthority {
+  const { privateKey: _, ...authority } = makeAuthority(app)
+  return { ...authority, ...given }
+}
+
+const add = ({ zone, clock }: SubmittingZone, authority: NewAuthority) =>
+  zone.db.transaction((tx) => addHealthAuthority(tx, zone.writer, authority, clock.now()))
+const disable = ({ zone, clock }: SubmittingZone, app: string) =>
+  zone.db.transaction((tx) => disableHealthAuthority(tx, zone.writer, app, clock.now()))
+
+databaseTest(
+  'what is registered is listed as it was given, app and regions in one letter case',
+  async (db, t) => {
+    await using town = await openSubmittingZone(db, t)
+    const given = makePublic('Org.Example.Other', { regions: ['us', 'Ca', 'US'] })
+    const [key] = given.keys
+    assert.ok(key)
+    const keys = [
+      { ...key, validFrom: 10, validThrough: 20 },
+      { ...key, kid: 'v2' },
+    ]
+    await add(town, { ...given, keys })
+    const [, listed] = await listHealthAuthorities(town.zone.db)
+    assert.deepEqual(listed, {
+      app: 'org.example.other',
+      issuer: given.issuer,
+      audience: given.audience,
+      regions: ['US', 'CA'],
+      disabled: false,
+      keys,
+    })
+    await disable(town, 'ORG.example.other')
+    assert.equal((await listHealthAuthorities(town.zone.db))[1]?.disabled, true)
+    assert.deepEqual(await town.problems(), [])
+  },
+)
+
+databaseTest('a change reaches every other process within a second', async (db, t) => {
+  await using town = await openSubmittingZone(db, t)
+  await using other = await startSubmitting(db.url, town.folder)
+  const late = makeAuthority('org.example.late')
+  const submit = async () => {
+    const keys = makeKeys(town.clock.now(), 1)
+    return other.submit(encodeBody(await makeRequest(late, keys, town.clock.now())))
+  }
+  assert.equal((await submit())?.code, 'unknown_health_authority_id')
+  await add(town, late)
+  await setTimeout(1000)
+  assert.equal((await submit())?.status, 200)
+  await disable(town, late.app)
+  await setTimeout(1000)
+  assert.equal((await submit())?.code, 'unknown_health_authority_id')
+})
+
+databaseTest(
+  'a process goes on with what it has read for half a second, then asks once for all',
+  async (db, t) => {
+    await using town = await openSubmittingZone(db, t)
+    let time = 0
+    let asked = 0
+    const counting = {
+      query: (statement: Parameters<typeof town.zone.db.query>[0]) => {
+        asked++
+        return town.zone.db.query(statement)
+      },
+    }
+    const find = createAuthorityCache(counting as typeof town.zone.db, () => time)
+    const known = await Promise.all(Array.from({ length: 50 }, () => find('ORG.example.health')))
+    assert.equal(known[49]?.app, 'org.example.health')
+    assert.equal(known[49]?.verificationKeys.get('v1')?.key.asymmetricKeyType, 'ec')
+    assert.equal(asked, 3, 'the head, the authorities, their keys')
+    await add(town, makePublic('org.example.later'))
+    time = 500
+    assert.equal(await find('org.example.later'), undefined)
+    assert.equal(asked, 3)
+    time = 501
+    assert.equal((await find('org.example.later'))?.app, 'org.example.later')
+    assert.equal(asked, 6)
+    time = 1002
+    await find('org.example.later')
+    assert.equal(asked, 7, 'nothing changed: the head alone')
+  },
+)
+
+databaseTest(
+  'what can not be registered is refused with a sentence, and nothing changes',
+  async (db, t) => {
+    await using town = await openSubmittingZone(db, t)
+    const good = makePublic('org.example.new')
+    const [key] = good.keys
+    assert.ok(key)
+    const { publicKey: p384 } = generateKeyPairSync('ec', { namedCurve: 'secp384r1' })
+    const { publicKey: rsa } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    const { privateKey } = makeAuthority()
+    const pem = (each: typeof rsa) => each.export({ type: 'spki', format: 'pem' }).toString()
+    const secret = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+    const badKey = (fields: object) => ({ keys: [{ ...key, ...fields }] })
+    const refused: [RegExp, Partial<NewAuthority>][] = [
+      [/The app must be/, { app: '' }],
+      [/The app must be/, { app: 'a b' }],
+      [/The app must be/, { app: 'é' }],
+      [/The app must be/, { app: 'x'.repeat(201) }],
+      [/The issuer must be/, { issuer: '' }],
+      [/The audience must be/, { audience: 'a\nb' }],
+      [/At least one region/, { regions: [] }],
+      [/"" is no region/, { regions: [''] }],
+      [/"U,S" is no region/, { regions: ['US', 'U,S'] }],
+      [/is no region/, { regions: ['ABCDEFGHIJK'] }],
+      [/The kid must be/, badKey({ kid: '' })],
+      [/a kid of its own/, { keys: [key, key] }],
+      [/must be a P-256 key/, badKey({ publicKey: '' })],
+      [/must be a P-256 key/, badKey({ publicKey: pem(p384) })],
+      [/must be a P-256 key/, badKey({ publicKey: pem(rsa) })],
+      [/must be a P-256 key/, badKey({ publicKey: secret })],
+      [/must be a P-256 key/, badKey({ publicKey: `${key.publicKey}${secret}` })],
+      [/whole seconds/, badKey({ validFrom: 1.5 })],
+      [/whole seconds/, badKey({ validFrom: -1 })],
+      [/whole seconds/, badKey({ validThrough: Number.NaN })],
+      [/must end after it begins/, badKey({ validFrom: 10, validThrough: 10 })],
+    ]
+    const before = await readHead(town.zone.db)
+    for (const [message, fields] of refused)
+      await assert.rejects(add(town, { ...good, ...fields }), {
+        code: 'authority_invalid',
+        message,
+      })
+    await assert.rejects(add(town, makePublic('Org.Example.Health')), { code: 'authority_exists' })
+    await assert.rejects(disable(town, 'org.example.unknown'), { code: 'authority_unknown' })
+    assert.deepEqual(await readHead(town.zone.db), before)
+    assert.equal((await listHealthAuthorities(town.zone.db)).length, 1)
+    await add(town, good)
+  },
+)
+
+databaseTest(
+  'what stands around a public key in its file does not come into the log',
+  async (db, t) => {
+    await using town = await openSubmittingZone(db, t)
+    const plain = makePublic('org.example.commented')
+    const keys = plain.keys.map((key) => ({
+      ...key,
+      publicKey: `made on Monday\n${key.publicKey}\n# x`,
+    }))
+    await add(town, { ...plain, keys })
+    assert.deepEqual((await listHealthAuthorities(town.zone.db))[0]?.keys, plain.keys)
+  },
+)
+
+databaseTest(
+  'of two that register the same app at once, one is told that it exists',
+  async (db, t) => {
+    await using town = await openSubmittingZone(db, t)
+    for (let round = 0; round < 5; round++) {
+      const twice = Array.from({ length: 2 }, () =>
+        add(town, makePublic(`org.example.app${round}`)),
+      )
+      const results = await Promise.allSettled(twice)
+      const reasons = results.flatMap((each) =>
+        each.status === 'rejected' ? [each.reason as unknown] : [],
+      )
+      assert.deepEqual(
+        reasons.map((each) => (each as { code: string }).code),
+        ['authority_exists'],
+      )
+    }
+    assert.deepEqual(await town.problems(), [])
+  },
+)

@@ -1,0 +1,252 @@
+// Test: docs/log.md; promises that its worked example is right, by code that shares nothing with the log, and that it names every field.
+
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { sql } from '../src/db/sql.ts'
+import type { OpenZone } from '../src/operate/open-zones.ts'
+import { decodeEvent, encodeEvent, erasePart, type StoredEvent } from '../src/log/record.ts'
+import { appendLeaf, EMPTY_FRONTIER, encodeFrontier, rootOf } from '../src/log/tree.ts'
+import { publishDue } from '../src/publish/publish-due.ts'
+import { disableHealthAuthority } from '../src/submit/health-authorities.ts'
+import { codeRequest, openAuthorityZone, someKeysHmac } from './authority-zone.ts'
+import { databaseTest } from './database.ts'
+import { openPublishingZone } from './publishing-zone.ts'
+import { temporaryFolder } from './temporary-folder.ts'
+
+const TEXT = readFileSync(new URL('../docs/log.md', import.meta.url), 'utf8')
+const HEX = new Map(
+  [...TEXT.matchAll(/```hex ([a-z0-9-]+)\n([0-9a-f\n]*)```/g)].map(([, name = '', digits = '']) => [
+    name,
+    Buffer.from(digits.replaceAll('\n', ''), 'hex'),
+  ]),
+)
+
+/** The bytes that the example calls so. */
+function example(name: string): Buffer {
+  const bytes = HEX.get(name)
+  assert.ok(bytes !== undefined && bytes.length > 0, `docs/log.md has no example ${name}`)
+  return bytes
+}
+
+/** A value in the notation of the page: JSON, and h'00ff' for bytes. */
+function readNotation(text: string): unknown {
+  return JSON.parse(text.replaceAll(/h'([0-9a-f]*)'/g, '{"h":"$1"}'), (_, value: unknown) =>
+    typeof value === 'object' && value !== null && 'h' in value
+      ? Uint8Array.from(Buffer.from(String(value.h), 'hex'))
+      : value,
+  )
+}
+
+const [logStarted, report, statistics] = [...TEXT.matchAll(/^ {4}\{(?:.*\n)+?(?=\n)/gm)].map(
+  ([text]) => readNotation(text),
+)
+const disabled = readNotation(
+  /`authority\.disabled`, with the content `(\{.*\})`/.exec(TEXT)?.[1] ?? '',
+)
+
+const EVENTS: StoredEvent[] = [
+  {
+    seq: 0,
+    grain: 1774000800,
+    type: 'log.started',
+    parts: [{ retention: 'configuration', content: logStarted }],
+  },
+  {
+    seq: 1,
+    grain: 1774000800,
+    type: 'report',
+    parts: [
+      { retention: 'report', content: report },
+      { retention: 'statistics', content: statistics },
+    ],
+  },
+  {
+    seq: 2,
+    grain: 1774001700,
+    type: 'authority.disabled',
+    parts: [{ retention: 'configuration', content: disabled }],
+  },
+]
+const SALTS = ['salt-0', 'salts-1', 'salt-2']
+
+test('the worked example is what the log writes', () => {
+  const encoded = EVENTS.map((event, index) => encodeEvent(event, example(SALTS[index] ?? '')))
+  encoded.forEach(({ record, leafHash }, index) => {
+    assert.equal(hex(record), hex(example(`record-${index}`)))
+    assert.equal(hex(leafHash), hex(example(`leaf-${index}`)))
+    assert.deepEqual(decodeEvent(example(`record-${index}`)), EVENTS[index])
+  })
+  assert.equal(hex(erasePart(example('record-1'), 'report')), hex(example('erased-1')))
+  const frontier = encoded.map((each) => each.leafHash).reduce(appendLeaf, EMPTY_FRONTIER)
+  assert.equal(hex(rootOf(frontier)), hex(example('root-3')))
+  assert.equal(hex(encodeFrontier(frontier)), hex(example('frontier-3')))
+})
+
+test('the worked example is what the page says, computed with nothing but a hash function', () => {
+  const [salt0, salts1, salt2] = SALTS.map(example) as [Buffer, Buffer, Buffer]
+  const digest = (salt: Uint8Array, content: unknown) => sha256(salt, cbor(content))
+  assert.equal(hex(digest(salt0, logStarted)), hex(example('digest-0')))
+  const part = (retention: string, salt: Uint8Array, content: unknown) => [
+    retention,
+    salt,
+    cbor(content),
+  ]
+  const record = (seq: number, grain: number, type: string, ...parts: unknown[]) =>
+    hex(cbor([1, seq, grain, type, parts]))
+  const leaf = (seq: number, grain: number, type: string, ...digests: unknown[]) =>
+    sha256(Uint8Array.of(0), cbor([1, seq, grain, type, digests]))
+
+  assert.equal(
+    record(0, 1774000800, 'log.started', part('configuration', salt0, logStarted)),
+    hex(example('record-0')),
+  )
+  const leaf0 = leaf(0, 1774000800, 'log.started', ['configuration', digest(salt0, logStarted)])
+  assert.equal(hex(leaf0), hex(example('leaf-0')))
+
+  const [first, second] = [salts1.subarray(0, 16), salts1.subarray(16)]
+  const digests = [digest(first, report), digest(second, statistics)]
+  assert.deepEqual(
+    digests.map(hex),
+    ['digest-1-report', 'digest-1-statistics'].map((name) => hex(example(name))),
+  )
+  const kept = part('statistics', second, statistics)
+  assert.equal(
+    record(1, 1774000800, 'report', part('report', first, report), kept),
+    hex(example('record-1')),
+  )
+  assert.equal(
+    record(1, 1774000800, 'report', ['report', digests[0]], kept),
+    hex(example('erased-1')),
+  )
+  const named = [
+    ['report', digests[0]],
+    ['statistics', digests[1]],
+  ]
+  assert.equal(record(1, 1774000800, 'report', ...named), hex(example('preimage-1')))
+  const leaf1 = leaf(1, 1774000800, 'report', ...named)
+  assert.equal(hex(leaf1), hex(example('leaf-1')))
+
+  assert.equal(
+    record(2, 1774001700, 'authority.disabled', part('configuration', salt2, disabled)),
+    hex(example('record-2')),
+  )
+  const leaf2 = leaf(2, 1774001700, 'authority.disabled', [
+    'configuration',
+    digest(salt2, disabled),
+  ])
+  assert.equal(hex(leaf2), hex(example('leaf-2')))
+
+  const firstTwo = sha256(Uint8Array.of(1), leaf0, leaf1)
+  assert.equal(hex(sha256(Uint8Array.of(1), firstTwo, leaf2)), hex(example('root-3')))
+  assert.equal(hex(firstTwo) + hex(leaf2), hex(example('frontier-3')))
+})
+
+databaseTest(
+  'the page names every type of event of the key zone and every field of it',
+  async (db, t) => {
+    await using town = await openPublishingZone(db, t)
+    await town.addStream('us')
+    await town.upload()
+    town.clock.advance(7200)
+    await publishDue(town.zone.publisher)
+    await town.zone.db.transaction((tx) =>
+      disableHealthAuthority(tx, town.zone.writer, 'org.example.health', town.clock.now()),
+    )
+    await assertSpecified(town.zone)
+  },
+)
+
+databaseTest(
+  'the page names every type of event of the authority zone and every field of it',
+  async (db, t) => {
+    const now = () => new Date('2026-03-20T10:00:00Z')
+    await using town = await openAuthorityZone(db.url, await temporaryFolder(t), now)
+    const { code } = (await town.issue(codeRequest(now()))).body
+    const { token } = (await town.verify({ code, accept: ['confirmed'] })).body
+    assert.equal((await town.certify({ token, ekeyhmac: someKeysHmac() })).status, 200)
+    await assertSpecified(town.zone)
+  },
+)
+
+/** Asserts that all of a zone's types were seen, and that each field seen is in the table of its type, and the other way round. */
+async function assertSpecified({ db, writer }: Pick<OpenZone, 'db' | 'writer'>): Promise<void> {
+  const seen = new Map<string, Set<string>>()
+  const { rows } = await db.query<{ record: Uint8Array }>(sql`select record from event`)
+  for (const { type, parts } of rows.map((row) => decodeEvent(row.record))) {
+    const fields = seen.get(type) ?? new Set()
+    seen.set(type, fields)
+    for (const each of parts) for (const field of fieldsOf('', each.content)) fields.add(field)
+  }
+  const types = ['log.started', ...writer.projections.flatMap((projection) => projection.types)]
+  assert.deepEqual([...seen.keys()].sort(), types.sort(), 'the test makes one event of each type')
+  for (const [type, fields] of seen) {
+    const specified = specifiedFields(type)
+    const optional = specified.filter((each) => each.optional && !fields.has(each.field))
+    const expected = specified.filter((each) => !optional.includes(each)).map((each) => each.field)
+    assert.deepEqual([...fields].sort(), expected.sort(), type)
+  }
+}
+
+/** The fields of the section of a type: the first columns of its tables. */
+function specifiedFields(type: string): { field: string; optional: boolean }[] {
+  const section = TEXT.split(`\n### \`${type}\`\n`)[1]?.split('\n##')[0]
+  assert.ok(section !== undefined, `docs/log.md has no section on ${type}`)
+  return [...section.matchAll(/^\| `([A-Za-z.[\]]+)` \|(.*)$/gm)].map(
+    ([, field = '', rest = '']) => ({
+      field,
+      optional: rest.includes('optional'),
+    }),
+  )
+}
+
+function fieldsOf(path: string, value: unknown): string[] {
+  if (Array.isArray(value) && value.some((item) => typeof item === 'object'))
+    return value.flatMap((item) => fieldsOf(`${path}[]`, item))
+  // An empty list of maps shows none of their fields; some other event of the type has one that isn't empty.
+  if (Array.isArray(value) && value.length === 0) return []
+  if (
+    typeof value !== 'object' ||
+    value === null ||
+    Array.isArray(value) ||
+    value instanceof Uint8Array
+  )
+    return [path]
+  return Object.entries(value).flatMap(([name, each]) =>
+    fieldsOf(path === '' ? name : `${path}.${name}`, each),
+  )
+}
+
+/** Deterministic CBOR of what the example holds. */
+function cbor(value: unknown): Buffer {
+  if (typeof value === 'number') return head(0, value)
+  if (value instanceof Uint8Array) return Buffer.concat([head(2, value.length), value])
+  if (typeof value === 'string')
+    return Buffer.concat([head(3, Buffer.byteLength(value)), Buffer.from(value)])
+  if (value === false) return Buffer.of(0xf4)
+  if (Array.isArray(value)) return Buffer.concat([head(4, value.length), ...value.map(cbor)])
+  const entries = Object.entries(value as object).map(
+    ([key, each]) => [cbor(key), cbor(each)] as const,
+  )
+  entries.sort(([a], [b]) => Buffer.compare(a, b))
+  return Buffer.concat([head(5, entries.length), ...entries.flat()])
+}
+
+function head(major: number, argument: number): Buffer {
+  if (argument < 24) return Buffer.of((major << 5) | argument)
+  if (argument < 0x100) return Buffer.of((major << 5) | 24, argument)
+  if (argument < 0x10000) return Buffer.of((major << 5) | 25, argument >> 8, argument & 0xff)
+  const bytes = Buffer.alloc(5)
+  bytes.writeUInt8((major << 5) | 26)
+  bytes.writeUInt32BE(argument, 1)
+  return bytes
+}
+
+function sha256(...pieces: Uint8Array[]): Buffer {
+  return createHash('sha256').update(Buffer.concat(pieces)).digest()
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}

@@ -1,0 +1,244 @@
+-- The schema that the migrations make. Written by `npm run schema`, compared by test/migrations.test.ts: not to be edited.
+
+create schema authority_zone;
+
+create table authority_zone.api_key (
+  prefix text not null,
+  realm text not null,
+  type text not null,
+  mac bytea not null,
+  constraint api_key_mac_check CHECK ((octet_length(mac) = 32)),
+  constraint api_key_pkey PRIMARY KEY (prefix),
+  constraint api_key_type_check CHECK ((type = ANY (ARRAY['device'::text, 'admin'::text])))
+);
+
+create table authority_zone.checkpoint (
+  size bigint not null,
+  root bytea not null,
+  frontier bytea not null,
+  constraint checkpoint_pkey PRIMARY KEY (size),
+  constraint checkpoint_root_check CHECK ((octet_length(root) = 32))
+);
+
+create table authority_zone.event (
+  seq bigint not null,
+  type text not null,
+  record bytea not null,
+  leaf_hash bytea not null,
+  constraint event_leaf_hash_check CHECK ((octet_length(leaf_hash) = 32)),
+  constraint event_pkey PRIMARY KEY (seq)
+);
+
+create table authority_zone.log_head (
+  one boolean not null default true,
+  log_id bytea not null,
+  next_seq bigint not null,
+  grain bigint not null,
+  configuration_seq bigint not null,
+  constraint log_head_log_id_check CHECK ((octet_length(log_id) = 16)),
+  constraint log_head_one_check CHECK (one),
+  constraint log_head_pkey PRIMARY KEY (one)
+);
+
+create table authority_zone.realm (
+  name text not null,
+  issuer text not null,
+  audience text not null,
+  kid text not null,
+  public_key text not null,
+  constraint realm_kid_key UNIQUE (kid),
+  constraint realm_pkey PRIMARY KEY (name)
+);
+
+create table authority_zone.secret (
+  name text not null,
+  version integer not null,
+  wrapped bytea not null,
+  constraint secret_pkey PRIMARY KEY (name, version)
+);
+
+create table authority_zone.verification_code (
+  seq bigint not null,
+  realm text not null,
+  uuid uuid not null,
+  code_mac bytea not null,
+  long_code_mac bytea not null,
+  test_type text not null,
+  symptom_date date,
+  test_date date,
+  expires_at bigint not null,
+  long_expires_at bigint not null,
+  api_key text not null,
+  external_issuer text,
+  token_id bytea,
+  token_expires_at bigint,
+  keys_mac bytea,
+  constraint verification_code_check CHECK (((token_id IS NULL) = (token_expires_at IS NULL))),
+  constraint verification_code_check1 CHECK (((keys_mac IS NULL) OR (token_id IS NOT NULL))),
+  constraint verification_code_code_mac_check CHECK ((octet_length(code_mac) = 32)),
+  constraint verification_code_external_issuer_check CHECK (((length(external_issuer) >= 1) AND (length(external_issuer) <= 255))),
+  constraint verification_code_keys_mac_check CHECK ((octet_length(keys_mac) = 32)),
+  constraint verification_code_long_code_mac_check CHECK ((octet_length(long_code_mac) = 32)),
+  constraint verification_code_pkey PRIMARY KEY (seq),
+  constraint verification_code_realm_code_mac_key UNIQUE (realm, code_mac),
+  constraint verification_code_realm_long_code_mac_key UNIQUE (realm, long_code_mac),
+  constraint verification_code_realm_uuid_key UNIQUE (realm, uuid),
+  constraint verification_code_test_type_check CHECK ((test_type = ANY (ARRAY['confirmed'::text, 'likely'::text, 'negative'::text, 'user-report'::text]))),
+  constraint verification_code_token_id_check CHECK ((octet_length(token_id) = 16)),
+  constraint verification_code_token_id_key UNIQUE (token_id)
+);
+
+create schema key_zone;
+
+create table key_zone.checkpoint (
+  size bigint not null,
+  root bytea not null,
+  frontier bytea not null,
+  constraint checkpoint_pkey PRIMARY KEY (size),
+  constraint checkpoint_root_check CHECK ((octet_length(root) = 32))
+);
+
+create table key_zone.diagnosis_key (
+  key_data bytea not null,
+  seq bigint not null,
+  available bigint not null,
+  rolling_start integer not null,
+  rolling_period smallint not null,
+  transmission_risk smallint not null,
+  report_type smallint not null,
+  days_since_onset smallint not null,
+  padding boolean not null default false,
+  withdrawn boolean not null default false,
+  constraint diagnosis_key_days_since_onset_check CHECK (((days_since_onset >= '-14'::integer) AND (days_since_onset <= 14))),
+  constraint diagnosis_key_key_data_check CHECK ((octet_length(key_data) = 16)),
+  constraint diagnosis_key_pkey PRIMARY KEY (key_data),
+  constraint diagnosis_key_report_type_check CHECK (((report_type >= 1) AND (report_type <= 5))),
+  constraint diagnosis_key_rolling_period_check CHECK (((rolling_period >= 1) AND (rolling_period <= 144))),
+  constraint diagnosis_key_rolling_start_check CHECK ((rolling_start >= 0)),
+  constraint diagnosis_key_transmission_risk_check CHECK (((transmission_risk >= 0) AND (transmission_risk <= 8)))
+);
+CREATE INDEX diagnosis_key_available ON key_zone.diagnosis_key USING btree (available);
+
+create table key_zone.event (
+  seq bigint not null,
+  type text not null,
+  record bytea not null,
+  leaf_hash bytea not null,
+  constraint event_leaf_hash_check CHECK ((octet_length(leaf_hash) = 32)),
+  constraint event_pkey PRIMARY KEY (seq)
+);
+
+create table key_zone.health_authority (
+  app text not null,
+  issuer text not null,
+  audience text not null,
+  regions text[] not null,
+  disabled boolean not null default false,
+  constraint health_authority_pkey PRIMARY KEY (app),
+  constraint health_authority_regions_check CHECK ((cardinality(regions) > 0))
+);
+
+create table key_zone.health_authority_key (
+  app text not null,
+  kid text not null,
+  public_key text not null,
+  valid_from bigint not null,
+  valid_through bigint,
+  constraint health_authority_key_pkey PRIMARY KEY (app, kid)
+);
+
+create table key_zone.log_head (
+  one boolean not null default true,
+  log_id bytea not null,
+  next_seq bigint not null,
+  grain bigint not null,
+  configuration_seq bigint not null,
+  constraint log_head_log_id_check CHECK ((octet_length(log_id) = 16)),
+  constraint log_head_one_check CHECK (one),
+  constraint log_head_pkey PRIMARY KEY (one)
+);
+
+create table key_zone.release (
+  stream text not null,
+  number integer not null,
+  seq bigint not null,
+  window_start bigint not null,
+  window_end bigint not null,
+  constraint release_pkey PRIMARY KEY (stream, number),
+  constraint release_seq_key UNIQUE (seq)
+);
+
+create table key_zone.release_file (
+  path text not null,
+  stream text not null,
+  number integer not null,
+  size bigint not null,
+  digest bytea not null,
+  constraint release_file_digest_check CHECK ((octet_length(digest) = 32)),
+  constraint release_file_pkey PRIMARY KEY (path)
+);
+CREATE INDEX release_file_stream ON key_zone.release_file USING btree (stream, number);
+
+create table key_zone.report (
+  seq bigint not null,
+  tracking_id bytea not null,
+  fingerprint bytea not null,
+  app text not null,
+  regions text[] not null,
+  traveler boolean not null,
+  issuer_handle bytea,
+  grain bigint not null,
+  withdrawn boolean not null default false,
+  constraint report_fingerprint_check CHECK ((octet_length(fingerprint) = 16)),
+  constraint report_fingerprint_key UNIQUE (fingerprint),
+  constraint report_issuer_handle_check CHECK ((octet_length(issuer_handle) = 16)),
+  constraint report_pkey PRIMARY KEY (seq),
+  constraint report_tracking_id_check CHECK ((octet_length(tracking_id) = 16))
+);
+
+create table key_zone.secret (
+  name text not null,
+  version integer not null,
+  wrapped bytea not null,
+  constraint secret_pkey PRIMARY KEY (name, version)
+);
+
+create table key_zone.stream (
+  name text not null,
+  configuration_seq bigint not null,
+  region text not null,
+  period integer not null,
+  window_age integer not null,
+  start bigint not null,
+  key_id text not null,
+  key_version text not null,
+  public_key text not null,
+  key_file text not null,
+  constraint stream_period_check CHECK ((period > 0)),
+  constraint stream_pkey PRIMARY KEY (name),
+  constraint stream_window_age_check CHECK ((window_age >= 0))
+);
+
+create schema tocsin;
+
+create table tocsin.deployment (
+  one boolean not null default true,
+  demo boolean not null,
+  constraint deployment_one_check CHECK (one),
+  constraint deployment_pkey PRIMARY KEY (one)
+);
+
+create table tocsin.login (
+  zone text not null,
+  role_name text not null,
+  wrapped_password bytea not null,
+  constraint login_pkey PRIMARY KEY (zone)
+);
+
+create table tocsin.migration (
+  number integer not null,
+  zone text not null,
+  name text not null,
+  digest text not null,
+  constraint migration_pkey PRIMARY KEY (number, zone)
+);
