@@ -11,7 +11,7 @@ export function encodeHex(bytes: Uint8Array): string {
 
 /** Bytes from hex digits; undefined when the text is none. */
 export function decodeHex(text: string): Uint8Array | undefined {
-  if (!/^([0-9a-fA-F]{2})*$/.test(text)) return undefined
+  if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) return undefined
   return Uint8Array.from({ length: text.length / 2 }, (_, index) =>
     parseInt(text.slice(index * 2, index * 2 + 2), 16),
   )
@@ -48,6 +48,29 @@ export function encodeBase64(bytes: Uint8Array): string {
  * @returns undefined when the text is none
  */
 export function decodeBase64(text: string): Uint8Array | undefined {
+  return decodeUsual(text) ?? decodeAny(text)
+}
+
+/** What nearly every sender writes, at a fourth of the work: whole groups of four, padded; undefined for anything else. */
+function decodeUsual(text: string): Uint8Array | undefined {
+  if (text.length === 0 || text.length % 4 !== 0) return undefined
+  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
+  const bytes = new Uint8Array((text.length / 4) * 3 - padding)
+  const characters = text.length - padding
+  let bits = 0
+  let length = 0
+  for (let index = 0; index < characters; index++) {
+    const code = text.charCodeAt(index)
+    const value = code < 128 ? (VALUES[code] as number) : 255
+    if (value > 63) return undefined
+    bits = (bits << 6) | value
+    if ((index & 3) === 0) continue
+    bytes[length++] = bits >> (6 - 2 * (index & 3))
+  }
+  return bytes
+}
+
+function decodeAny(text: string): Uint8Array | undefined {
   const bytes = new Uint8Array(Math.floor((text.length * 3) / 4))
   let length = 0
   let bits = 0
@@ -94,4 +117,14 @@ export function concatBytes(pieces: readonly Uint8Array[]): Uint8Array {
 /** Whether two are the same. Not for secrets: it stops at the first difference. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index])
+}
+
+/** Below 0 when `a` comes before `b` in the order of bytes, 0 when they are the same, else above. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.length, b.length)
+  for (let index = 0; index < length; index++) {
+    const difference = (a[index] as number) - (b[index] as number)
+    if (difference !== 0) return difference
+  }
+  return a.length - b.length
 }

@@ -7,8 +7,8 @@ export type FormatProblem =
   | 'zip_entry_missing'
   | 'header_wrong'
   | 'protobuf_malformed'
-  | 'key_length_wrong'
-  | 'too_many_keys'
+  | 'signature_malformed'
+  | 'pem_malformed'
 
 /** Thrown by every decoder. */
 export class FormatError extends Error {

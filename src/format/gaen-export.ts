@@ -1,5 +1,6 @@
 // Format: export.bin of exposure notification, bytes <-> values; promises the field order and omissions that phones were tested with.
 
+import { equalBytes } from './bytes.ts'
 import { FormatError } from './format-error.ts'
 import {
   FIXED64,
@@ -8,8 +9,10 @@ import {
   ProtobufReader,
   ProtobufWriter,
   readTag,
+  readText,
   VARINT,
 } from './protobuf.ts'
+import { encodeSignatureInfo, readSignatureInfo, type SignatureInfo } from './signature-info.ts'
 
 /** The 16 bytes that every export.bin begins with: "EK Export v1" and four spaces. */
 export const EXPORT_MAGIC: Uint8Array = new TextEncoder().encode('EK Export v1    ')
@@ -25,14 +28,6 @@ export interface ExportKey {
   /** See report-type.ts. */
   readonly reportType?: number
   readonly daysSinceOnset?: number
-}
-
-/** Which signing key made a signature (export.proto, SignatureInfo). */
-export interface SignatureInfo {
-  readonly verificationKeyId: string
-  readonly verificationKeyVersion: string
-  /** An object identifier. */
-  readonly signatureAlgorithm: string
 }
 
 /** What an export file says of itself. */
@@ -129,46 +124,20 @@ function varintLength(value: number): number {
   return length
 }
 
-/** SignatureInfo, here and in export.sig. Empty fields are left out. */
-export function encodeSignatureInfo(info: SignatureInfo): Uint8Array {
-  const writer = new ProtobufWriter(64)
-  if (info.verificationKeyVersion !== '') writer.bytes(3, utf8.encode(info.verificationKeyVersion))
-  if (info.verificationKeyId !== '') writer.bytes(4, utf8.encode(info.verificationKeyId))
-  if (info.signatureAlgorithm !== '') writer.bytes(5, utf8.encode(info.signatureAlgorithm))
-  return writer.finish()
-}
-
-/** @throws FormatError `protobuf_malformed` */
-export function decodeSignatureInfo(bytes: Uint8Array, start: number, end: number): SignatureInfo {
-  const reader = new ProtobufReader(bytes, start, end)
-  const info = { verificationKeyId: '', verificationKeyVersion: '', signatureAlgorithm: '' }
-  while (!reader.done) {
-    const { field, wireType } = readTag(reader)
-    if (wireType !== LENGTH_DELIMITED || field < 3 || field > 5) reader.skip(wireType)
-    else if (field === 3) info.verificationKeyVersion = readText(reader)
-    else if (field === 4) info.verificationKeyId = readText(reader)
-    else info.signatureAlgorithm = readText(reader)
-  }
-  return info
-}
-
-/** What to do with the parts of an export while it is read. */
-export interface ExportVisitor {
-  key(key: ExportKey): void
-  revisedKey(key: ExportKey): void
+/** One key of an export, and the list that it stands in. */
+export interface ExportEntry {
+  readonly list: keyof typeof KEY_FIELDS
+  readonly key: ExportKey
 }
 
 /**
- * Reads an export.bin and hands its keys to a visitor one by one, so that nobody need hold them all. `keyData` is a view
- * of the bytes given.
+ * Reads an export.bin and gives its keys one by one, so that nobody need hold them all; at the end, what it says of itself.
+ * `keyData` is a view of the bytes given, and of whatever length the file has it.
  *
  * @throws FormatError `header_wrong`, `protobuf_malformed`
  */
-export function visitExport(bytes: Uint8Array, visitor: ExportVisitor): ExportHeader {
-  if (
-    bytes.length < EXPORT_MAGIC.length ||
-    !EXPORT_MAGIC.every((byte, index) => byte === bytes[index])
-  )
+export function* readExport(bytes: Uint8Array): Generator<ExportEntry, ExportHeader> {
+  if (!equalBytes(bytes.subarray(0, EXPORT_MAGIC.length), EXPORT_MAGIC))
     throw new FormatError('header_wrong', 'export.bin does not begin with "EK Export v1".')
   const reader = new ProtobufReader(bytes, EXPORT_MAGIC.length)
   const header = { startTimestamp: 0, endTimestamp: 0, region: '', batchNum: 0, batchSize: 0 }
@@ -176,22 +145,21 @@ export function visitExport(bytes: Uint8Array, visitor: ExportVisitor): ExportHe
   while (!reader.done) {
     const { field, wireType } = readTag(reader)
     if (field > 8 || wireType !== EXPORT_WIRE_TYPES[field]) reader.skip(wireType)
-    else if (field === 7 || field === 8) {
-      const key = readKey(reader)
-      if (field === 7) visitor.key(key)
-      else visitor.revisedKey(key)
-    } else if (field === 1) header.startTimestamp = reader.fixed64()
+    else if (field === KEY_FIELDS.keys) yield { list: 'keys', key: readKey(reader) }
+    else if (field === KEY_FIELDS.revisedKeys) yield { list: 'revisedKeys', key: readKey(reader) }
+    else if (field === 1) header.startTimestamp = reader.fixed64()
     else if (field === 2) header.endTimestamp = reader.fixed64()
     else if (field === 3) header.region = readText(reader)
     else if (field === 4) header.batchNum = reader.int32()
     else if (field === 5) header.batchSize = reader.int32()
-    else {
-      const { start, end } = reader.delimited()
-      signatureInfos.push(decodeSignatureInfo(bytes, start, end))
-    }
+    else if (signatureInfos.push(readSignatureInfo(reader)) > MAX_SIGNATURE_INFOS)
+      throw malformed(`it names more than ${MAX_SIGNATURE_INFOS} signing keys`)
   }
   return { ...header, signatureInfos }
 }
+
+// The most that one file is signed with is 10.
+const MAX_SIGNATURE_INFOS = 100
 
 // By field number; 0 is no field.
 const EXPORT_WIRE_TYPES = [
@@ -214,11 +182,14 @@ export interface DecodedExport extends ExportHeader {
 export function decodeExport(bytes: Uint8Array): DecodedExport {
   const keys: ExportKey[] = []
   const revisedKeys: ExportKey[] = []
-  const header = visitExport(bytes, {
-    key: (key) => keys.push(key),
-    revisedKey: (key) => revisedKeys.push(key),
-  })
-  return { ...header, keys, revisedKeys }
+  const entries = readExport(bytes)
+  for (;;) {
+    const next = entries.next()
+    if (next.done === true) return { ...next.value, keys, revisedKeys }
+    const { list, key } = next.value
+    if (list === 'keys') keys.push(key)
+    else revisedKeys.push(key)
+  }
 }
 
 function readKey(reader: ProtobufReader): ExportKey {
@@ -254,13 +225,3 @@ function readKey(reader: ProtobufReader): ExportKey {
 
 const EMPTY = new Uint8Array()
 const utf8 = new TextEncoder()
-const fromUtf8 = new TextDecoder('utf-8', { fatal: true })
-
-function readText(reader: ProtobufReader): string {
-  const { start, end } = reader.delimited()
-  try {
-    return fromUtf8.decode(reader.bytes.subarray(start, end))
-  } catch {
-    throw malformed('a text is not UTF-8')
-  }
-}

@@ -1,7 +1,12 @@
 // Format: export.sig of exposure notification, bytes <-> values; promises to read what other servers sign.
 
-import { decodeSignatureInfo, encodeSignatureInfo, type SignatureInfo } from './gaen-export.ts'
 import { LENGTH_DELIMITED, ProtobufReader, ProtobufWriter, readTag, VARINT } from './protobuf.ts'
+import {
+  encodeSignatureInfo,
+  NO_SIGNATURE_INFO,
+  readSignatureInfo,
+  type SignatureInfo,
+} from './signature-info.ts'
 
 /** ECDSA with SHA-256 (RFC 5758, section 3.2). */
 export const SIGNATURE_ALGORITHM = '1.2.840.10045.4.3.2'
@@ -38,35 +43,28 @@ export function decodeSignatureList(bytes: Uint8Array): ExportSignature[] {
   while (!reader.done) {
     const { field, wireType } = readTag(reader)
     if (field !== 1 || wireType !== LENGTH_DELIMITED) reader.skip(wireType)
-    else {
-      const { start, end } = reader.delimited()
-      signatures.push(decodeSignature(bytes, start, end))
-    }
+    else signatures.push(readSignature(reader))
   }
   return signatures
 }
 
-const NO_INFO: SignatureInfo = {
-  verificationKeyId: '',
-  verificationKeyVersion: '',
-  signatureAlgorithm: '',
-}
-
-function decodeSignature(bytes: Uint8Array, start: number, end: number): ExportSignature {
-  const reader = new ProtobufReader(bytes, start, end)
-  let signatureInfo = NO_INFO
+function readSignature(reader: ProtobufReader): ExportSignature {
+  const { start, end } = reader.delimited()
+  const fields = new ProtobufReader(reader.bytes, start, end)
+  let signatureInfo = NO_SIGNATURE_INFO
   let batchNum = 0
   let batchSize = 0
   let signature = new Uint8Array()
-  while (!reader.done) {
-    const { field, wireType } = readTag(reader)
-    if (wireType === VARINT && field === 2) batchNum = reader.int32()
-    else if (wireType === VARINT && field === 3) batchSize = reader.int32()
-    else if (wireType === LENGTH_DELIMITED && (field === 1 || field === 4)) {
-      const bounds = reader.delimited()
-      if (field === 1) signatureInfo = decodeSignatureInfo(bytes, bounds.start, bounds.end)
-      else signature = bytes.slice(bounds.start, bounds.end)
-    } else reader.skip(wireType)
+  while (!fields.done) {
+    const { field, wireType } = readTag(fields)
+    if (wireType === VARINT && field === 2) batchNum = fields.int32()
+    else if (wireType === VARINT && field === 3) batchSize = fields.int32()
+    else if (wireType !== LENGTH_DELIMITED || (field !== 1 && field !== 4)) fields.skip(wireType)
+    else if (field === 1) signatureInfo = readSignatureInfo(fields)
+    else {
+      const bounds = fields.delimited()
+      signature = reader.bytes.slice(bounds.start, bounds.end)
+    }
   }
   return { signatureInfo, batchNum, batchSize, signature }
 }

@@ -85,6 +85,9 @@ export class ProtobufReader {
   readonly bytes: Uint8Array
   offset: number
   readonly end: number
+  // The halves of the number that was read last.
+  #low = 0
+  #high = 0
 
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     this.bytes = bytes
@@ -96,28 +99,21 @@ export class ProtobufReader {
     return this.offset >= this.end
   }
 
-  /** A varint's value modulo 2^53; enough, since no field here is larger. @throws FormatError `protobuf_malformed` */
+  /** A varint of at most 53 bits: a length or a tag. @throws FormatError `protobuf_malformed` */
   varint(): number {
-    let value = 0
-    let scale = 1
-    for (let count = 0; count < 10; count++) {
-      if (this.offset >= this.end) throw malformed('a number ends early')
-      const byte = this.bytes[this.offset++] as number
-      if (count < 7) value += (byte & 0x7f) * scale
-      scale *= 128
-      if (byte < 0x80) return value
-    }
-    throw malformed('a number has more than 10 bytes')
+    this.#readVarint()
+    return this.#safe('a length')
   }
 
-  /** int32, which travels in 64 bits when negative. */
+  /** int32, which travels in 64 bits when negative; higher bits are dropped, as other readers do. */
   int32(): number {
-    return this.varint() | 0
+    this.#readVarint()
+    return this.#low | 0
   }
 
   sint32(): number {
-    const value = this.varint() >>> 0
-    return (value >>> 1) ^ -(value & 1)
+    this.#readVarint()
+    return (this.#low >>> 1) ^ -(this.#low & 1)
   }
 
   /** Seconds and the like: up to 2^53. */
@@ -125,7 +121,9 @@ export class ProtobufReader {
     this.#need(8)
     const view = new DataView(this.bytes.buffer, this.bytes.byteOffset + this.offset, 8)
     this.offset += 8
-    return view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32
+    this.#low = view.getUint32(0, true)
+    this.#high = view.getUint32(4, true)
+    return this.#safe('a time')
   }
 
   /** The bounds of a length-delimited field; the reader moves behind it. */
@@ -139,11 +137,38 @@ export class ProtobufReader {
 
   /** Passes over a field that isn't known. Groups, which nobody writes any more, are refused. */
   skip(wireType: number): void {
-    if (wireType === VARINT) this.varint()
+    if (wireType === VARINT) this.#readVarint()
     else if (wireType === FIXED64) this.#advance(8)
     else if (wireType === LENGTH_DELIMITED) this.delimited()
     else if (wireType === FIXED32) this.#advance(4)
     else throw malformed(`unknown wire type ${wireType}`)
+  }
+
+  #readVarint(): void {
+    this.#low = 0
+    this.#high = 0
+    for (let count = 0; count < 10; count++) {
+      if (this.offset >= this.end) throw malformed('a number ends early')
+      const byte = this.bytes[this.offset++] as number
+      this.#take(byte & 0x7f, count)
+      if (byte < 0x80) return
+    }
+    throw malformed('a number has more than 10 bytes')
+  }
+
+  /** Adds 7 bits of a varint; the fifth group lies in both halves, of the tenth only one bit fits. */
+  #take(bits: number, group: number): void {
+    if (group < 4) this.#low += bits * 2 ** (7 * group)
+    else if (group === 4) {
+      this.#low += (bits & 0x0f) * 2 ** 28
+      this.#high = bits >> 4
+    } else if (group < 9 || bits <= 1) this.#high += bits * 2 ** (7 * group - 32)
+    else throw malformed('a number has more than 64 bits')
+  }
+
+  #safe(what: string): number {
+    if (this.#high >= 2 ** 21) throw malformed(`${what} is beyond all measure`)
+    return this.#high * 2 ** 32 + this.#low
   }
 
   #advance(length: number): void {
@@ -170,4 +195,21 @@ export function readTag(reader: ProtobufReader): {
 /** The error of a message that is none. */
 export function malformed(problem: string): FormatError {
   return new FormatError('protobuf_malformed', `The message is malformed: ${problem}.`)
+}
+
+// A mark of byte order is a character like others: bytes that are read and written again stay the same.
+const fromUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+// Regions, identifiers of keys and algorithms: the longest that anybody used has 50 characters.
+const MAX_TEXT_BYTES = 1_000
+
+/** Reads the text that the reader stands at. @throws FormatError `protobuf_malformed` when it is too long or not UTF-8 */
+export function readText(reader: ProtobufReader): string {
+  const { start, end } = reader.delimited()
+  if (end - start > MAX_TEXT_BYTES) throw malformed(`a text has more than ${MAX_TEXT_BYTES} bytes`)
+  try {
+    return fromUtf8.decode(reader.bytes.subarray(start, end))
+  } catch {
+    throw malformed('a text is not UTF-8')
+  }
 }

@@ -1,16 +1,11 @@
-// Format: the zip around an export, bytes <-> entries; promises the same bytes for the same entries, and to believe no size that a file only declares.
+// Format: the zip around an export, entries -> bytes, as a stream; promises the same bytes for the same entries.
 
-import { concatBytes } from './bytes.ts'
 import { crc32 } from './crc32.ts'
-import { FormatError } from './format-error.ts'
 
 /** Compresses one entry: bytes in, compressed bytes out (RFC 1951). Passed in, since this folder imports nothing. */
 export interface Deflater {
   push(chunk: Uint8Array, final: boolean): readonly Uint8Array[]
 }
-
-/** Decompresses one entry. @throws when it comes to more than `maxSize` bytes, or isn't deflate */
-export type InflateRaw = (compressed: Uint8Array, maxSize: number) => Promise<Uint8Array>
 
 // APPNOTE.TXT 6.3, sections 4.3.7, 4.3.9, 4.3.12, 4.3.16.
 const LOCAL_HEADER = 0x04034b50
@@ -19,7 +14,6 @@ const CENTRAL_HEADER = 0x02014b50
 const END_OF_CENTRAL = 0x06054b50
 const VERSION_NEEDED = 20
 const STREAMED = 0x0008
-const STORED = 0
 const DEFLATED = 8
 
 interface WrittenEntry {
@@ -128,116 +122,4 @@ function writeSizes(view: DataView, offset: number, entry: WrittenEntry): void {
   view.setUint32(offset, entry.crc, true)
   view.setUint32(offset + 4, entry.compressed, true)
   view.setUint32(offset + 8, entry.size, true)
-}
-
-/** An entry of a zip, not yet decompressed. */
-export interface ZipEntry {
-  readonly name: string
-  readonly method: number
-  readonly crc: number
-  /** As declared: decompression stops beyond it. */
-  readonly size: number
-  readonly data: Uint8Array
-}
-
-/** An export has two entries; a few more may come some day. */
-const MAX_ENTRIES = 16
-
-/** Lists the entries of a zip. @throws FormatError `zip_malformed` */
-export function listZip(bytes: Uint8Array): ZipEntry[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const end = findEnd(view)
-  const count = view.getUint16(end + 10, true)
-  if (count > MAX_ENTRIES) throw zipMalformed(`it has ${count} entries`)
-  const entries: ZipEntry[] = []
-  let offset = view.getUint32(end + 16, true)
-  for (let index = 0; index < count; index++) {
-    if (offset + 46 > end || view.getUint32(offset, true) !== CENTRAL_HEADER)
-      throw zipMalformed('its directory is broken')
-    entries.push(readEntry(bytes, view, offset))
-    offset +=
-      46 +
-      view.getUint16(offset + 28, true) +
-      view.getUint16(offset + 30, true) +
-      view.getUint16(offset + 32, true)
-  }
-  return entries
-}
-
-/**
- * Decompresses an entry.
- *
- * @param maxSize what it may come to, in bytes, whatever it declares
- * @throws FormatError `zip_too_large`, `zip_malformed`
- */
-export async function extractEntry(
-  entry: ZipEntry,
-  maxSize: number,
-  inflateRaw: InflateRaw,
-): Promise<Uint8Array> {
-  if (entry.size > maxSize)
-    throw new FormatError('zip_too_large', `${entry.name} is larger than ${maxSize} bytes.`)
-  if (entry.method !== STORED && entry.method !== DEFLATED)
-    throw zipMalformed(`${entry.name} is compressed in an unknown way`)
-  const bytes =
-    entry.method === STORED
-      ? entry.data
-      : await inflateRaw(entry.data, entry.size).catch(() =>
-          Promise.reject(zipMalformed(`${entry.name} can't be decompressed`)),
-        )
-  if (bytes.length !== entry.size || crc32(bytes, 0) !== entry.crc)
-    throw zipMalformed(`${entry.name} is not what its directory says`)
-  return bytes
-}
-
-function findEnd(view: DataView): number {
-  // A comment of up to 65,535 bytes may follow.
-  for (
-    let offset = view.byteLength - 22;
-    offset >= Math.max(0, view.byteLength - 22 - 65_535);
-    offset--
-  )
-    if (view.getUint32(offset, true) === END_OF_CENTRAL) return offset
-  throw zipMalformed('it has no directory')
-}
-
-function readEntry(bytes: Uint8Array, view: DataView, offset: number): ZipEntry {
-  const nameLength = view.getUint16(offset + 28, true)
-  const compressed = view.getUint32(offset + 20, true)
-  const local = view.getUint32(offset + 42, true)
-  if (local + 30 > bytes.length || view.getUint32(local, true) !== LOCAL_HEADER)
-    throw zipMalformed('an entry is missing')
-  const start = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true)
-  if (start + compressed > bytes.length || offset + 46 + nameLength > bytes.length)
-    throw zipMalformed('an entry ends early')
-  return {
-    name: String.fromCharCode(...bytes.subarray(offset + 46, offset + 46 + nameLength)),
-    method: view.getUint16(offset + 10, true),
-    crc: view.getUint32(offset + 16, true),
-    size: view.getUint32(offset + 24, true),
-    data: bytes.subarray(start, start + compressed),
-  }
-}
-
-function zipMalformed(problem: string): FormatError {
-  return new FormatError('zip_malformed', `The zip is malformed: ${problem}.`)
-}
-
-/** Inflates with what browsers and Node.js both have; stops as soon as it comes to more than it may. */
-export const inflateRawStream: InflateRaw = async (compressed, maxSize) => {
-  const stream = new Blob([compressed as Uint8Array<ArrayBuffer>])
-    .stream()
-    .pipeThrough(new DecompressionStream('deflate-raw'))
-  const pieces: Uint8Array[] = []
-  let size = 0
-  for await (const piece of stream as unknown as AsyncIterable<Uint8Array>) {
-    size += piece.length
-    if (size > maxSize)
-      throw new FormatError(
-        'zip_too_large',
-        `An entry is larger than the ${maxSize} bytes it declares.`,
-      )
-    pieces.push(piece)
-  }
-  return concatBytes(pieces)
 }

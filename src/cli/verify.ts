@@ -1,0 +1,171 @@
+// Cli: checks published files as a phone or an auditor would; promises exit status 0 only when all of them are valid.
+
+import { readFile } from 'node:fs/promises'
+import { TocsinError } from '../errors.ts'
+import { DEFAULT_LIMITS } from '../verify/limits.ts'
+import { loadTrustedKeys, type LoadedKey } from '../verify/trusted-keys.ts'
+import { VerificationError, type Finding, type Verdict } from '../verify/verification-error.ts'
+import { textOption, type Command, type CommandContext } from './command.ts'
+import { verifyTarget, type TargetEvent } from './verify-target.ts'
+import { requiredOption } from './with-data.ts'
+
+/** What was found out about one file. */
+interface CheckedFile {
+  readonly file: string
+  readonly verdict: Verdict
+  readonly code: string | null
+  readonly keys: number
+  readonly revisedKeys: number
+}
+
+/** What `--json` prints. */
+interface VerifyDocument {
+  /** Of the first of the worst files. */
+  verdict: Verdict
+  valid: boolean
+  /** Why not, for that file. */
+  code: string | null
+  problem: string | null
+  /** How many, in the files that are valid. */
+  keys: number
+  revisedKeys: number
+  /** Of the newest valid file. */
+  region: string | null
+  /** Unix seconds: from the earliest to the latest. */
+  start: number | null
+  end: number | null
+  /** Each signing key once. */
+  signatures: { keyId: string; keyVersion: string; verdict: string }[]
+  findings: (Finding & { file: string })[]
+  files: CheckedFile[]
+}
+
+/** `tocsin verify` */
+export const verifyCommand: Command = {
+  summary: 'Checks published files: who signed them, and whether every key keeps the rules.',
+  usage: 'verify URL|FOLDER|FILE --key FILE [--key-id ID] [--key-version V]',
+  options: {
+    key: { type: 'string', help: 'file with the public key that is trusted, PEM' },
+    'key-id': { type: 'string', help: 'its id; left out, the key is tried on every signature' },
+    'key-version': { type: 'string', help: 'its version' },
+  },
+  async run(context) {
+    const [target, ...others] = context.positionals
+    if (target === undefined || others.length > 0)
+      throw new TocsinError('usage', 'Say what to verify: one URL, folder or file.')
+    const keys = await loadKeyOption(context)
+    const document = startDocument()
+    try {
+      for await (const event of verifyTarget(target, keys, DEFAULT_LIMITS, context)) {
+        addToDocument(document, event)
+        printFile(context, event)
+      }
+    } catch (error) {
+      // Whatever else went wrong says nothing about the files.
+      if (!(error instanceof VerificationError)) throw error
+      refuse(document, error)
+    }
+    printSummary(context, document)
+    return { document, exitCode: document.valid ? 0 : 1 }
+  },
+}
+
+async function loadKeyOption(context: CommandContext): Promise<LoadedKey[]> {
+  const file = requiredOption(context, 'key')
+  const publicKey = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new TocsinError('trusted_key_invalid', `The public key ${file} can't be read.`, { cause })
+  })
+  const keyId = textOption(context, 'key-id')
+  const keyVersion = textOption(context, 'key-version')
+  return await loadTrustedKeys([{ publicKey, keyId, keyVersion }]).catch((cause: unknown) => {
+    throw new TocsinError(
+      'trusted_key_invalid',
+      `${file} must hold a P-256 public key as PEM (-----BEGIN PUBLIC KEY-----).`,
+      { cause },
+    )
+  })
+}
+
+function startDocument(): VerifyDocument {
+  return {
+    verdict: 'valid',
+    valid: true,
+    code: null,
+    problem: null,
+    keys: 0,
+    revisedKeys: 0,
+    region: null,
+    start: null,
+    end: null,
+    signatures: [],
+    findings: [],
+    files: [],
+  }
+}
+
+function addToDocument(document: VerifyDocument, event: TargetEvent): void {
+  const { file } = event
+  if (event.type === 'refused') {
+    const { verdict, code } = event.error
+    document.files.push({ file, verdict, code, keys: 0, revisedKeys: 0 })
+    refuse(document, event.error, file)
+    return
+  }
+  const { header, keys, revisedKeys, signatures, findings } = event.export
+  document.files.push({ file, verdict: 'valid', code: null, keys, revisedKeys })
+  document.keys += keys
+  document.revisedKeys += revisedKeys
+  document.region = header.region
+  document.start = Math.min(document.start ?? Infinity, header.startTimestamp)
+  document.end = Math.max(document.end ?? -Infinity, header.endTimestamp)
+  document.findings.push(...findings.map((finding) => ({ ...finding, file })))
+  for (const { verificationKeyId, verificationKeyVersion, verdict } of signatures) {
+    const signature = { keyId: verificationKeyId, keyVersion: verificationKeyVersion, verdict }
+    const known = document.signatures.some(
+      (each) =>
+        each.keyId === signature.keyId &&
+        each.keyVersion === signature.keyVersion &&
+        each.verdict === verdict,
+    )
+    if (!known) document.signatures.push(signature)
+  }
+}
+
+/** The first file of the worst verdict counts: broken is worse than untrusted. */
+function refuse(document: VerifyDocument, error: VerificationError, file?: string): void {
+  if (document.verdict === 'invalid' || document.verdict === error.verdict) return
+  document.verdict = error.verdict
+  document.valid = false
+  document.code = error.code
+  document.problem = file === undefined ? error.message : `${file}: ${error.message}`
+}
+
+function printFile(context: CommandContext, event: TargetEvent): void {
+  if (event.type === 'refused') {
+    const { verdict, code, message } = event.error
+    context.print(`${event.file}  ${verdict}: ${code}: ${message}`)
+    return
+  }
+  const { keys, revisedKeys, findings } = event.export
+  context.print(`${event.file}  valid: ${keys} keys, ${revisedKeys} revised`)
+  for (const { code, sentence } of findings) context.print(`  ${code}: ${sentence}`)
+}
+
+function printSummary(context: CommandContext, document: VerifyDocument): void {
+  const { verdict, files, keys, revisedKeys, region, start, end, code, problem } = document
+  const count = `${files.length} ${files.length === 1 ? 'file' : 'files'}`
+  if (!document.valid) context.print(`${verdict}: ${code}: ${problem}`)
+  else if (start === null || end === null) context.print('valid: the index lists no file yet.')
+  else
+    context.print(
+      `valid: ${count}, ${keys} keys, ${revisedKeys} revised, region ${region}, from ${formatTime(start)} to ${formatTime(end)}, signed by ${document.signatures
+        .filter((signature) => signature.verdict === 'trusted')
+        .map(({ keyId, keyVersion }) => `${keyId} ${keyVersion}`)
+        .join(', ')}`,
+    )
+}
+
+function formatTime(seconds: number): string {
+  const date = new Date(seconds * 1000)
+  return Number.isNaN(date.getTime()) ? String(seconds) : date.toISOString()
+}

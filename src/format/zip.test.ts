@@ -1,0 +1,254 @@
+// Test: the zip around an export: other readers read what is written, and what could be read in two ways is refused.
+
+import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
+import { buffer } from 'node:stream/consumers'
+import type { Readable } from 'node:stream'
+import { test } from 'node:test'
+import { crc32, deflateRawSync } from 'node:zlib'
+import * as fc from 'fast-check'
+import { makeZip } from '../../test/export-files.ts'
+import { concatBytes } from './bytes.ts'
+import { FormatError, type FormatProblem } from './format-error.ts'
+import { inflateRaw as inflateAnywhere } from './inflate.ts'
+import { inflateRaw as inflateOnNode } from './inflate.node.ts'
+import { extractEntry, findEntry, listZip, type ZipEntry } from './read-zip.ts'
+
+/** Both ways of decompressing; a browser has one, Node.js the other. */
+const INFLATERS = { 'browsers and Node.js': inflateAnywhere, 'Node.js alone': inflateOnNode }
+const MAX = 1_000_000
+
+const contents = fc.dictionary(
+  fc.stringMatching(/^[a-z][a-z.]{0,20}$/),
+  fc.oneof(
+    fc.uint8Array({ maxLength: 500 }),
+    fc.nat(5_000).map((length) => new Uint8Array(length)),
+  ),
+  { maxKeys: 4, noNullPrototype: true },
+)
+
+/** That a zip is refused as soon as it is listed. */
+function refusesListing(zip: Uint8Array, what: string) {
+  assert.throws(
+    () => listZip(zip),
+    (error: unknown) => error instanceof FormatError && error.code === 'zip_malformed',
+    what,
+  )
+}
+
+/** That reading fails with a code; the entry is extracted in both ways. */
+async function refuses(zip: Uint8Array, code: FormatProblem, what: string, max = MAX) {
+  for (const inflate of Object.values(INFLATERS))
+    await assert.rejects(
+      async () => {
+        for (const entry of listZip(zip)) await extractEntry(entry, max, inflate)
+      },
+      (error: unknown) => error instanceof FormatError && error.code === code,
+      what,
+    )
+}
+
+test('a zip is read again as it was written, and as yauzl reads it', async () => {
+  await fc.assert(
+    fc.asyncProperty(contents, async (entries) => {
+      const zip = makeZip(entries)
+      const listed = listZip(zip)
+      assert.deepEqual(
+        listed.map(({ name }) => name),
+        Object.keys(entries),
+      )
+      for (const inflate of Object.values(INFLATERS))
+        for (const entry of listed)
+          assert.deepEqual(
+            new Uint8Array(await extractEntry(entry, MAX, inflate)),
+            entries[entry.name],
+          )
+      assert.deepEqual(await readWithYauzl(zip), entries)
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('whatever the bytes of a zip are, they are read or refused with a reason', async () => {
+  const zip = makeZip({ 'export.bin': new Uint8Array(40), 'export.sig': Uint8Array.of(1, 2, 3) })
+  await fc.assert(
+    fc.asyncProperty(fc.nat(zip.length - 1), fc.nat(255), async (at, byte) => {
+      const changed = zip.slice()
+      changed[at] = byte
+      try {
+        for (const entry of listZip(changed)) await extractEntry(entry, MAX)
+      } catch (error) {
+        assert.ok(error instanceof FormatError, String(error))
+      }
+    }),
+    { numRuns: 1_000 },
+  )
+})
+
+test('an entry that is missing is named', () => {
+  const entries = listZip(makeZip({ a: new Uint8Array(1) }))
+  assert.equal(findEntry(entries, 'a').size, 1)
+  assert.throws(
+    () => findEntry(entries, 'export.bin'),
+    (error: unknown) =>
+      error instanceof FormatError &&
+      error.code === 'zip_entry_missing' &&
+      error.message.includes('export.bin'),
+  )
+})
+
+// Where things lie in a zip of one entry `a` with an empty comment: APPNOTE.TXT, sections 4.3.7, 4.3.12, 4.3.16.
+const LOCAL = { method: 8, flags: 6, name: 30 }
+const CENTRAL = {
+  flags: 8,
+  method: 10,
+  compressed: 20,
+  size: 24,
+  checksum: 16,
+  nameLength: 28,
+  disk: 34,
+  offset: 42,
+  name: 46,
+}
+const END = { disk: 4, here: 8, count: 10, length: 12, start: 16, comment: 20 }
+
+/** A zip of one entry, changed at one place. */
+function changed(
+  part: 'local' | 'central' | 'end',
+  at: number,
+  value: number,
+  bytes: 1 | 2 | 4 = 2,
+) {
+  const zip = makeZip({ a: new Uint8Array(50) })
+  const view = new DataView(zip.buffer)
+  const end = zip.length - 22
+  const start = { local: 0, central: view.getUint32(end + END.start, true), end }[part]
+  if (bytes === 4) view.setUint32(start + at, value, true)
+  else if (bytes === 2) view.setUint16(start + at, value, true)
+  else view.setUint8(start + at, value)
+  return zip
+}
+
+test('a zip that is broken, or that two readers could read differently, is not even listed', () => {
+  const whole = makeZip({ a: new Uint8Array(50) })
+  const moved = concatBytes([Uint8Array.of(0), whole])
+  const view = new DataView(moved.buffer)
+  const start = view.getUint32(moved.length - 22 + END.start, true) + 1
+  view.setUint32(moved.length - 22 + END.start, start, true)
+  view.setUint32(start + CENTRAL.offset, 1, true)
+  const names = Array.from({ length: 17 }, (_, index) => [`a${index}`, new Uint8Array(1)])
+  const broken: Record<string, Uint8Array> = {
+    'no bytes': new Uint8Array(),
+    'no zip': new Uint8Array(100),
+    'cut at the end': whole.subarray(0, -1),
+    'bytes behind it': concatBytes([whole, Uint8Array.of(0)]),
+    'bytes before it': concatBytes([Uint8Array.of(0), whole]),
+    'bytes before it that its offsets know of': moved,
+    'a part of several': changed('end', END.disk, 1),
+    'more entries elsewhere': changed('end', END.here, 2),
+    'more entries than there are': changed('end', END.here, 0x00020002, 4),
+    'no entries, but a directory': changed('end', END.here, 0, 4),
+    '65,535 entries': changed('end', END.here, 0xffffffff, 4),
+    '17 entries': makeZip(Object.fromEntries(names) as Record<string, Uint8Array>),
+    'a directory that starts elsewhere': changed('end', END.start, 3, 4),
+    'a directory of another length': changed('end', END.length, 3, 4),
+    'a comment that is not there': changed('end', END.comment, 3),
+    'an entry outside of the file': changed('central', CENTRAL.offset, 0xffffff, 4),
+    'an entry that is no entry': changed('central', CENTRAL.offset, 1, 4),
+    'an entry longer than the file': changed('central', CENTRAL.compressed, 0xffffff, 4),
+    'an entry that reaches into the directory': changed('central', CENTRAL.compressed, 40, 4),
+    'a name longer than the directory': changed('central', CENTRAL.nameLength, 200),
+    'another name in its own header': changed('local', LOCAL.name, 'b'.charCodeAt(0), 1),
+    'another method in its own header': changed('local', LOCAL.method, 0),
+    'an encrypted entry': changed('central', CENTRAL.flags, 0x0009),
+    'an entry whose own header says encrypted': changed('local', LOCAL.flags, 0x0009),
+  }
+  for (const [what, zip] of Object.entries(broken)) refusesListing(zip, what)
+})
+
+test('entries that overlap or come twice are not even listed', () => {
+  const zip = makeZip({ a: new Uint8Array(50), b: new Uint8Array(50) })
+  const view = new DataView(zip.buffer)
+  const start = view.getUint32(zip.length - 22 + END.start, true)
+  const second = start + CENTRAL.name + 1
+  const local = view.getUint32(second + CENTRAL.offset, true)
+  const twice = zip.slice()
+  twice[second + CENTRAL.name] = twice[local + LOCAL.name] = 'a'.charCodeAt(0)
+  refusesListing(twice, 'a name twice')
+  const overlapping = zip.slice()
+  const reach = view.getUint32(start + CENTRAL.compressed, true) + 20
+  new DataView(overlapping.buffer).setUint32(start + CENTRAL.compressed, reach, true)
+  refusesListing(overlapping, 'the first reaches into the second')
+})
+
+test('an entry that is not what its directory says is refused', async () => {
+  const unknown = changed('local', LOCAL.method, 12)
+  const end = new DataView(unknown.buffer).getUint32(unknown.length - 22 + END.start, true)
+  unknown[end + CENTRAL.method] = 12
+  await refuses(unknown, 'zip_malformed', 'an unknown method')
+  for (const [what, zip] of Object.entries({
+    'less data than it has': changed('central', CENTRAL.compressed, 3, 4),
+    'a larger size than it has': changed('central', CENTRAL.size, 51, 4),
+    'a smaller size than it has': changed('central', CENTRAL.size, 49, 4),
+    'another checksum': changed('central', CENTRAL.checksum, 1, 4),
+  }))
+    await refuses(zip, 'zip_malformed', what)
+})
+
+test('an entry that is larger than allowed, or than it can be, is refused before it is decompressed', async () => {
+  await refuses(makeZip({ a: new Uint8Array(50) }), 'zip_too_large', 'one byte too many', 49)
+  await refuses(changed('central', CENTRAL.size, 0x7fffffff, 4), 'zip_too_large', '2 GB')
+  const [entry] = listZip(makeZip({ a: new Uint8Array(50) })) as [ZipEntry]
+  const impossible = { ...entry, size: 1_032 * entry.data.length + 1 }
+  let calls = 0
+  const inflate = async () => new Uint8Array(++calls)
+  await assert.rejects(extractEntry(impossible, 2 ** 31, inflate), FormatError)
+  assert.equal(calls, 0)
+})
+
+test('decompression stops where the declared size ends', async () => {
+  const [entry] = listZip(makeZip({ a: new Uint8Array(50) })) as [ZipEntry]
+  const bomb = { ...entry, data: deflateRawSync(new Uint8Array(5_000_000)), size: 1_000 }
+  for (const [name, inflate] of Object.entries(INFLATERS))
+    await assert.rejects(extractEntry(bomb, MAX, inflate), FormatError, name)
+  // zlib itself was told where to stop.
+  await assert.rejects(inflateOnNode(bomb.data, 1_000), { code: 'ERR_BUFFER_TOO_LARGE' })
+})
+
+test('compressed data must be one whole stream, in browsers and on Node.js', async () => {
+  const bytes = new Uint8Array(3_000).map((_, index) => index % 7)
+  const data = new Uint8Array(deflateRawSync(bytes))
+  for (const [name, inflate] of Object.entries(INFLATERS)) {
+    assert.deepEqual(new Uint8Array(await inflate(data, 3_000)), bytes, name)
+    assert.equal((await inflate(new Uint8Array(deflateRawSync(new Uint8Array())), 0)).length, 0)
+    await assert.rejects(inflate(data, 2_999), name)
+    await assert.rejects(inflate(data.subarray(0, -1), 3_000), name)
+    await assert.rejects(inflate(concatBytes([data, Uint8Array.of(0)]), 3_000), name)
+    await assert.rejects(inflate(Uint8Array.of(0xff, 0xff), 3_000), name)
+    await assert.rejects(inflate(new Uint8Array(), 3_000), name)
+  }
+})
+
+test('an entry that is stored as it is can be read', async () => {
+  const data = Uint8Array.of(1, 2, 3)
+  const entry = { name: 'a', method: 0, crc: crc32(data), size: 3, data }
+  assert.deepEqual(await extractEntry(entry, MAX), data)
+  await assert.rejects(extractEntry({ ...entry, size: 2 }, MAX), FormatError)
+})
+
+/** The part of yauzl that is used here; the package has no types. */
+interface Yauzl {
+  fromBufferPromise(bytes: Buffer): Promise<{
+    eachEntry(): AsyncIterable<{ fileName: string }>
+    openReadStreamPromise(entry: { fileName: string }): Promise<Readable>
+  }>
+}
+
+async function readWithYauzl(zip: Uint8Array): Promise<Record<string, Uint8Array>> {
+  const yauzl = createRequire(import.meta.url)('yauzl') as Yauzl
+  const file = await yauzl.fromBufferPromise(Buffer.from(zip))
+  const entries: Record<string, Uint8Array> = {}
+  for await (const entry of file.eachEntry())
+    entries[entry.fileName] = new Uint8Array(await buffer(await file.openReadStreamPromise(entry)))
+  return entries
+}

@@ -1,0 +1,112 @@
+// Verify: who signed an export; promises that no key gets past it without a trusted signature over every byte.
+
+import { decodeEcdsaSignature } from '../format/ecdsa-signature.ts'
+import { FormatError } from '../format/format-error.ts'
+import { SIGNATURE_ALGORITHM, type ExportSignature } from '../format/gaen-signature.ts'
+import type { SignatureInfo } from '../format/signature-info.ts'
+import type { LoadedKey } from './trusted-keys.ts'
+import { VerificationError, type Finding } from './verification-error.ts'
+
+/** A signature of a file, and what it is worth: by a trusted key, by one that isn't known, or wrong. */
+export interface CheckedSignature extends SignatureInfo {
+  readonly verdict: 'trusted' | 'unknown' | 'wrong'
+}
+
+// A file is signed with at most 10 keys; each signature costs a look at every byte.
+const MAX_SIGNATURES = 20
+
+/**
+ * Checks the signatures over the whole export.bin.
+ *
+ * @throws VerificationError `signature_missing`; `signature_invalid` when one that names a trusted key is wrong or none is
+ * well-formed; `signature_not_trusted` when they are of other keys, as far as one can tell
+ */
+export async function checkSignatures(
+  exportBin: Uint8Array,
+  signatures: readonly ExportSignature[],
+  keys: readonly LoadedKey[],
+): Promise<CheckedSignature[]> {
+  if (signatures.length === 0)
+    throw new VerificationError('signature_missing', 'The file is not signed.')
+  if (signatures.length > MAX_SIGNATURES)
+    throw new VerificationError(
+      'signature_invalid',
+      `The file has more than ${MAX_SIGNATURES} signatures.`,
+    )
+  const checked: CheckedSignature[] = []
+  for (const signature of signatures)
+    checked.push({
+      ...signature.signatureInfo,
+      verdict: await checkOne(exportBin, signature, keys),
+    })
+  if (checked.some(({ verdict }) => verdict === 'trusted')) return checked
+  if (checked.some(({ verdict }) => verdict === 'wrong'))
+    throw new VerificationError(
+      'signature_invalid',
+      'The signature is wrong: the file was changed after it was signed, or the trusted key is not the one that it names.',
+    )
+  throw new VerificationError(
+    'signature_not_trusted',
+    'No trusted key made any of the signatures: the file is of somebody else, or was changed after it was signed.',
+  )
+}
+
+async function checkOne(
+  exportBin: Uint8Array,
+  signature: ExportSignature,
+  keys: readonly LoadedKey[],
+): Promise<CheckedSignature['verdict']> {
+  const { verificationKeyId, verificationKeyVersion } = signature.signatureInfo
+  const candidates = keys.filter(
+    ({ keyId, keyVersion }) =>
+      (keyId ?? verificationKeyId) === verificationKeyId &&
+      (keyVersion ?? verificationKeyVersion) === verificationKeyVersion,
+  )
+  if (candidates.length === 0) return 'unknown'
+  let numbers: Uint8Array
+  try {
+    numbers = decodeEcdsaSignature(signature.signature)
+  } catch (error) {
+    if (error instanceof FormatError) return 'wrong'
+    throw error
+  }
+  for (const key of candidates) if (await key.verify(numbers, exportBin)) return 'trusted'
+  // A key without a name was only tried: the signature may well be another's.
+  const named = candidates.some(
+    ({ keyId, keyVersion }) => keyId !== undefined || keyVersion !== undefined,
+  )
+  return named ? 'wrong' : 'unknown'
+}
+
+/** What is odd about the signatures of a file that has a trusted one. */
+export function findSignatureOddities(
+  checked: readonly CheckedSignature[],
+  listed: readonly SignatureInfo[],
+): Finding[] {
+  const findings: Finding[] = []
+  for (const info of checked) {
+    const name = `The signature of key "${info.verificationKeyId}", version "${info.verificationKeyVersion}",`
+    if (info.verdict === 'wrong')
+      findings.push({ code: 'signature_wrong', sentence: `${name} is wrong; another is right.` })
+    if (info.verdict === 'unknown')
+      findings.push({ code: 'signature_unknown', sentence: `${name} is of no trusted key.` })
+    if (info.signatureAlgorithm !== SIGNATURE_ALGORITHM)
+      findings.push({
+        code: 'algorithm_unusual',
+        sentence: `${name} calls its algorithm "${info.signatureAlgorithm}", not ${SIGNATURE_ALGORITHM}.`,
+      })
+    if (!listed.some((each) => sameKey(each, info)))
+      findings.push({
+        code: 'signature_info_differs',
+        sentence: `${name} is not among those that export.bin names.`,
+      })
+  }
+  return findings
+}
+
+function sameKey(a: SignatureInfo, b: SignatureInfo): boolean {
+  return (
+    a.verificationKeyId === b.verificationKeyId &&
+    a.verificationKeyVersion === b.verificationKeyVersion
+  )
+}

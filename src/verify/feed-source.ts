@@ -1,0 +1,108 @@
+// Verify: where a feed is read from; promises that no more is read than asked for, and nothing from elsewhere.
+
+import { concatBytes } from '../format/bytes.ts'
+import type { Limits } from './limits.ts'
+import { VerificationError } from './verification-error.ts'
+
+/** A feed's bytes, wherever they lie. */
+export interface FeedSource {
+  /** The bytes of index.txt. @throws VerificationError `download_failed`, `file_missing`, `index_too_large` */
+  readIndex(): Promise<Uint8Array>
+  /** The bytes of a file that the index names. @throws VerificationError `download_failed`, `file_missing`, `file_too_large` */
+  readFile(name: string): Promise<Uint8Array>
+}
+
+/** What downloads need besides an address. */
+export interface DownloadOptions {
+  /** The platform's when left out. */
+  readonly fetch?: typeof globalThis.fetch | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * A feed over HTTP or HTTPS. Its index lies in a folder of its own, and lists files from the folder above that:
+ * `https://example.org/exports/us/index.txt` lists `us/1606780800-1606784400-00001.zip`.
+ *
+ * @param index address of index.txt
+ * @throws VerificationError `index_invalid` when it is no such address
+ */
+export function httpFeed(index: string, limits: Limits, options: DownloadOptions): FeedSource {
+  if (!URL.canParse(index) || !/^https?:$/.test(new URL(index).protocol))
+    throw new VerificationError(
+      'index_invalid',
+      'The address of the index must begin with https:// or http://.',
+    )
+  const base = new URL('..', index)
+  return {
+    readIndex: () =>
+      download(index, limits.maxIndexBytes, 'index_too_large', limits, options, 'no-cache'),
+    readFile: (name) =>
+      download(new URL(name, base).href, limits.maxFileBytes, 'file_too_large', limits, options),
+  }
+}
+
+/**
+ * Downloads one address. Redirects are refused: they could lead anywhere, also into the network that the client is in.
+ *
+ * @throws VerificationError `tooLarge`, `file_missing`, `download_failed`; the reason of `options.signal` when it aborts
+ */
+export async function download(
+  url: string,
+  maxBytes: number,
+  tooLarge: 'index_too_large' | 'file_too_large',
+  limits: Pick<Limits, 'timeoutMs'>,
+  options: DownloadOptions,
+  cache: 'default' | 'no-cache' = 'default',
+): Promise<Uint8Array> {
+  const timeout = AbortSignal.timeout(limits.timeoutMs)
+  const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal])
+  const request = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
+  try {
+    const response = await request(url, { signal, redirect: 'manual', cache })
+    checkStatus(response, url)
+    return await readBody(response, maxBytes, tooLarge, url)
+  } catch (cause) {
+    if (cause instanceof VerificationError) throw cause
+    options.signal?.throwIfAborted()
+    const why = timeout.aborted ? `took more than ${limits.timeoutMs} ms` : 'failed'
+    throw new VerificationError('download_failed', `The download of ${url} ${why}.`, { cause })
+  }
+}
+
+function checkStatus(response: Response, url: string): void {
+  const { status, type, ok } = response
+  if (status === 404 || status === 410)
+    throw new VerificationError('file_missing', `There is no ${url}.`)
+  if (type === 'opaqueredirect' || (status >= 300 && status < 400))
+    throw new VerificationError(
+      'download_failed',
+      `${url} redirects to another address: name the one where the files are.`,
+    )
+  if (!ok) throw new VerificationError('download_failed', `${url} was answered with ${status}.`)
+}
+
+async function readBody(
+  response: Response,
+  maxBytes: number,
+  tooLarge: 'index_too_large' | 'file_too_large',
+  url: string,
+): Promise<Uint8Array> {
+  const refuse = () => new VerificationError(tooLarge, `${url} has more than ${maxBytes} bytes.`)
+  const reader = response.body?.getReader()
+  if (reader === undefined) return new Uint8Array()
+  const pieces: Uint8Array[] = []
+  let size = 0
+  try {
+    if (Number(response.headers.get('content-length') ?? 0) > maxBytes) throw refuse()
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return concatBytes(pieces)
+      size += value.length
+      if (size > maxBytes) throw refuse()
+      pieces.push(value)
+    }
+  } catch (error) {
+    await reader.cancel().catch(() => undefined)
+    throw error
+  }
+}

@@ -1,0 +1,109 @@
+// Verify: one export file, from zip to keys; promises that no key is handed on before a trusted signature over all of them was checked.
+
+import { FormatError } from '../format/format-error.ts'
+import { readExport, type ExportEntry, type ExportHeader } from '../format/gaen-export.ts'
+import { decodeSignatureList, type ExportSignature } from '../format/gaen-signature.ts'
+import { extractEntry, findEntry, listZip } from '../format/read-zip.ts'
+import { checkContents } from './check-keys.ts'
+import {
+  checkSignatures,
+  findSignatureOddities,
+  type CheckedSignature,
+} from './check-signatures.ts'
+import { DEFAULT_LIMITS, type Limits } from './limits.ts'
+import { loadTrustedKeys, type LoadedKey, type TrustedKey } from './trusted-keys.ts'
+import { VerificationError, type Finding } from './verification-error.ts'
+
+/** An export that a trusted key has signed and whose keys keep the rules. */
+export interface VerifiedExport {
+  readonly header: ExportHeader
+  /** How many. */
+  readonly keys: number
+  readonly revisedKeys: number
+  readonly signatures: readonly CheckedSignature[]
+  /** What is odd, though nothing that makes the file invalid. */
+  readonly findings: readonly Finding[]
+  /** The keys, one by one. `keyData` is a view of the whole file: copy it to keep it. */
+  entries(): Generator<ExportEntry, unknown>
+}
+
+/**
+ * Verifies an export file: a zip of export.bin and export.sig.
+ *
+ * @throws VerificationError
+ */
+export async function verifyExport(
+  zip: Uint8Array,
+  trustedKeys: readonly TrustedKey[],
+  limits: Partial<Limits> = {},
+): Promise<VerifiedExport> {
+  return await verifyExportWith(zip, await loadTrustedKeys(trustedKeys), {
+    ...DEFAULT_LIMITS,
+    ...limits,
+  })
+}
+
+/** As {@link verifyExport}, with keys that were loaded before. */
+export async function verifyExportWith(
+  zip: Uint8Array,
+  keys: readonly LoadedKey[],
+  limits: Limits,
+): Promise<VerifiedExport> {
+  try {
+    const { exportBin, signatureList, findings } = await unpack(zip, limits)
+    const contents = checkContents(exportBin)
+    checkBatch(contents.header, signatureList)
+    const signatures = await checkSignatures(exportBin, signatureList, keys)
+    return {
+      ...contents,
+      signatures,
+      findings: [
+        ...findings,
+        ...contents.findings,
+        ...findSignatureOddities(signatures, contents.header.signatureInfos),
+      ],
+      entries: () => readExport(exportBin),
+    }
+  } catch (error) {
+    if (error instanceof FormatError)
+      throw new VerificationError(error.code, error.message, { cause: error })
+    throw error
+  }
+}
+
+const BIN = 'export.bin'
+const SIG = 'export.sig'
+// A signature has 150 bytes.
+const MAX_SIG_BYTES = 16_384
+
+async function unpack(zip: Uint8Array, limits: Limits) {
+  if (zip.length > limits.maxFileBytes)
+    throw new VerificationError(
+      'file_too_large',
+      `The file has more than ${limits.maxFileBytes} bytes.`,
+    )
+  const entries = listZip(zip)
+  const [bin, sig] = [findEntry(entries, BIN), findEntry(entries, SIG)]
+  const signatureList = decodeSignatureList(await extractEntry(sig, MAX_SIG_BYTES))
+  const exportBin = await extractEntry(bin, limits.maxExportBytes)
+  const findings = entries
+    .filter((entry) => entry !== bin && entry !== sig)
+    .map(({ name }): Finding => ({
+      code: 'entry_unknown',
+      sentence: `The zip has an entry ${JSON.stringify(name)} that phones don't read.`,
+    }))
+  return { exportBin, signatureList, findings }
+}
+
+/** A signature that leaves the batch out says nothing; one that names it must name the file's. */
+function checkBatch(header: ExportHeader, signatures: readonly ExportSignature[]): void {
+  for (const { batchNum, batchSize } of signatures)
+    if (
+      (batchNum !== 0 || batchSize !== 0) &&
+      (batchNum !== header.batchNum || batchSize !== header.batchSize)
+    )
+      throw new VerificationError(
+        'batch_inconsistent',
+        `export.bin says that it is ${header.batchNum} of ${header.batchSize}, a signature that it is ${batchNum} of ${batchSize}.`,
+      )
+}
