@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
-import { ConfigError, parseConfig, parseDuration, VARIABLES } from './config.ts'
+import { ConfigError, parseConfig, VARIABLES } from './config.ts'
 import { ERRORS, TocsinError } from './errors.ts'
+import { parseDuration } from './operate/duration.ts'
 
 test('without any variable there are defaults', () => {
   const config = parseConfig({ PATH: '/bin', HOME: '/root' })
@@ -134,5 +135,5 @@ function problemsOf(env: Record<string, string>): ConfigError {
     assert.ok(error instanceof ConfigError)
     return error
   }
-  assert.fail('the configuration was accepted')
+  return assert.fail('the configuration was accepted')
 }

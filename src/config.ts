@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { TocsinError } from './errors.ts'
+import { parseDuration } from './operate/duration.ts'
 import { Secret } from './operate/secret.ts'
 
 /** The configuration. Durations are in seconds. */
@@ -184,18 +185,10 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       })
     else values[name] = parsed
   }
-  const config = toConfig(values as Values)
+  const config = toConfig(values)
   problems.push(...crossChecks(config))
   if (problems.length > 0) throw new ConfigError(problems)
   return config
-}
-
-/** Parses `15m`, `1h`, `30s` or a bare number of seconds; undefined when it is none. */
-export function parseDuration(given: string): number | undefined {
-  const match = /^(\d{1,7})(s|m|h|d)?$/.exec(given)
-  if (match === null) return undefined
-  const unit = { s: 1, m: 60, h: 3600, d: 86_400 }[match[2] ?? 's'] ?? 1
-  return Number(match[1]) * unit
 }
 
 function toConfig(values: Values): Config {

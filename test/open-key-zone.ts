@@ -17,7 +17,12 @@ import { createAuthorityCache } from '../src/submit/health-authorities.ts'
 import type { PublishContext } from '../src/submit/publish-v1.ts'
 import { createRevisionTokens } from '../src/submit/revision-token.ts'
 
-const keyProjections = [healthAuthorityProjection, streamProjection, reportProjection, releaseProjection]
+const keyProjections = [
+  healthAuthorityProjection,
+  streamProjection,
+  reportProjection,
+  releaseProjection,
+]
 
 /** A key zone, open. */
 export interface TestKeyZone extends OpenZone, AsyncDisposable {

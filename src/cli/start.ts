@@ -5,6 +5,7 @@ import { parseConfig, type Config } from '../config.ts'
 import { systemClock } from '../operate/clock.ts'
 import type { Command } from './command.ts'
 import { demoKeysFile, setUpDemo } from './demo-deployment.ts'
+import { untilStopped } from './until-stopped.ts'
 
 /** `tocsin start` */
 export const startCommand: Command = {
@@ -25,10 +26,7 @@ export const startCommand: Command = {
       `tocsin: serving ${server.url}${server.zones.demo ? ' (DEMO: made-up keys, short times)' : ''}`,
     )
     if (server.zones.demo) for (const line of nextSteps(server.url, config)) context.print(line)
-    if (!context.signal.aborted)
-      await new Promise<void>((resolve) =>
-        context.signal.addEventListener('abort', () => resolve(), { once: true }),
-      )
+    await untilStopped(context.signal)
     context.print('tocsin: stopping')
     return { document: { stopped: true } }
   },

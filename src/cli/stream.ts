@@ -1,8 +1,8 @@
 // Cli: streams of signed files; promises that the private key's path is checked before a stream depends on it.
 
 import { resolve } from 'node:path'
-import { parseDuration } from '../config.ts'
 import { TocsinError } from '../errors.ts'
+import { parseDuration } from '../operate/duration.ts'
 import { latestReleases } from '../publish/releases.ts'
 import { loadSigner } from '../publish/signer.ts'
 import { nextDue } from '../publish/plan-windows.ts'

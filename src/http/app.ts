@@ -2,7 +2,7 @@
 
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
-import { ERRORS, TocsinError } from '../errors.ts'
+import { TocsinError, type ErrorCode } from '../errors.ts'
 import type { Logger } from '../operate/logger.ts'
 import { RETRY_AFTER_SECONDS, type Route, type RouteReply } from './route.ts'
 
@@ -25,7 +25,7 @@ export async function buildApp(
     return503OnClosing: false,
     // A path that can't be decoded reaches no route and no other handler of errors.
     frameworkErrors: (error, _request, reply) => {
-      send(reply as unknown as FastifyReply, refuse(asTocsinError(error)))
+      send(reply, refuse(asTocsinError(error)))
     },
     // Bodies are judged by the step that they belong to; schemas are here for the OpenAPI document.
   })
@@ -128,7 +128,7 @@ function send(reply: FastifyReply, answer: RouteReply): FastifyReply {
 }
 
 // What may come while a body is read, and what we say to it.
-const FRAMEWORK_ERRORS: Readonly<Record<string, keyof typeof ERRORS>> = {
+const FRAMEWORK_ERRORS: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'request_too_large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'bad_request',
