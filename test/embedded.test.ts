@@ -121,6 +121,24 @@ test('a database that was left running is stopped by the next start, and nothing
   assert.deepEqual(await socketFolders(open.url), [], 'the old socket is gone')
 })
 
+test('a database that was killed alone is started again, at the same address and with everything in it', async () => {
+  await using server = await startEmbedded(folder).then(disposable)
+  await query(server.url, 'create table killed_alone as select 9 as value')
+  for (let round = 0; round < 2; round++) {
+    const [first = 0] = await databasePids(folder)
+    process.kill(first, 'SIGKILL')
+    await until('it answers again', () =>
+      query(server.url, 'select value from killed_alone').then(
+        (rows) => rows.length === 1,
+        () => false,
+      ),
+    )
+    assert.ok(!(await databasePids(folder)).includes(first), 'it is another process')
+  }
+  await server[Symbol.asyncDispose]()
+  assert.deepEqual(await databasePids(folder), [])
+})
+
 test('a connection that computes on after its server was killed does not hinder the next start', async () => {
   await using server = forkEmbedded('server', folder)
   const open = await server.opened

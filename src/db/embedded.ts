@@ -8,6 +8,7 @@ import { TocsinError } from '../errors.ts'
 import { connectOnce, parseAddress } from './database.ts'
 import { packagedBinaries, placesForCopy, usableBinaries } from './embedded-binaries.ts'
 import { ensureCluster, OWNER, readPassword } from './embedded-cluster.ts'
+import { keepRunning } from './embedded-keeper.ts'
 import { openServerLog } from './embedded-log.ts'
 import {
   inUse,
@@ -124,13 +125,19 @@ async function startAsOwner(
     await ensureCluster(directory, binaries, user, socketFolder)
     const log = openServerLog(join(folder, 'postgresql.log'))
     undo.push(async () => log.close())
-    const server = await startServerProcess(binaries, user, directory, socketFolder, log)
+    const start = () => startServerProcess(binaries, user, directory, socketFolder, log)
+    const server = await start()
+    let running: Pick<ServerProcess, 'stop'> = server
     undo.push(async () => {
       await ownership.tell({ kind, state: 'stopping' }).catch(() => undefined)
-      await server.stop()
+      await running.stop()
     })
     const password = await readPassword(directory)
     if (!(await waitUntilReady(server, socketFolder, password))) throw startFailed(log)
+    running = keepRunning(server, async () => {
+      await stopLeftovers(directory, user)
+      return start()
+    })
     await ownership.tell({ kind, state: 'ready', socketFolder })
     return { url: ownerUrl(socketFolder, password, OWNER), directory, close }
   } catch (error) {
