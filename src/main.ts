@@ -128,7 +128,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
     describe: { version: VERSION, demo: zones.demo, db: zones.key.db },
   })
-  const app = await buildApp(routes, VERSION, logger)
+  const app = await buildApp(routes, VERSION, logger, zones.demo)
   opened.defer(() => app.close())
   const url = await listen(app, config)
   const running = opened.move()

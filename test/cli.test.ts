@@ -48,6 +48,13 @@ test('every command has help that names its options', async () => {
   )
 })
 
+const AUTHORITY = ['--app', 'a', '--issuer', 'i', '--audience', 'k', '--regions', 'US'].concat([
+  '--kid',
+  'v1',
+  '--public-key',
+  join(ROOT, 'README.md'),
+])
+
 test('wrong usage ends with 2 and one line that says so', async () => {
   for (const args of [
     ['unheard-of'],
@@ -58,6 +65,7 @@ test('wrong usage ends with 2 and one line that says so', async () => {
     ['demo', '--phones', 'many'],
     ['demo', '--days', '0'],
     ['keygen'],
+    ['authority', 'add', '--valid-from', 'tomorrow', ...AUTHORITY],
   ]) {
     const { status, out, err } = await tocsin(args)
     assert.equal(status, 2, args.join(' '))
@@ -109,7 +117,13 @@ databaseTest('a deployment is set up by commands alone', async (database, t) => 
   const { writeFile } = await import('node:fs/promises')
   await writeFile(publicKey, String(realm['publicKey']))
   const authority = ['--issuer', 'north', '--audience', 'keys', '--regions', 'US,CA']
-  const keyOptions = ['--kid', 'north-v1', '--public-key', publicKey]
+  const validity = [
+    '--valid-from',
+    '2026-01-01T00:00Z',
+    '--valid-through',
+    '2030-01-01T00:00+01:00',
+  ]
+  const keyOptions = ['--kid', 'north-v1', '--public-key', publicKey, ...validity]
   await run('authority', 'add', '--app', 'Org.North', ...authority, ...keyOptions)
   const twice = await tocsin(
     ['authority', 'add', '--app', 'org.north', ...authority, ...keyOptions],
@@ -147,8 +161,13 @@ databaseTest('a deployment is set up by commands alone', async (database, t) => 
   )
   assert.deepEqual(await run('publish', '--once'), { releases: 0, files: 0, keys: 0, leader: true })
   await run('authority', 'disable', 'org.north')
-  const [listed] = (await run('authority', 'list')) as unknown as { disabled: boolean }[]
+  const [listed] = (await run('authority', 'list')) as unknown as {
+    disabled: boolean
+    keys: { validFrom: number; validThrough: number }[]
+  }[]
   assert.equal(listed?.disabled, true)
+  assert.equal(listed.keys[0]?.validFrom, Date.UTC(2026, 0, 1) / 1000)
+  assert.equal(listed.keys[0]?.validThrough, Date.UTC(2029, 11, 31, 23) / 1000)
   const key = await run('api-key', 'add', '--realm', 'north', '--type', 'admin')
   assert.match(JSON.stringify(key), /[A-Za-z0-9_-]{11}\.[A-Za-z0-9_-]{43}/)
   const { valid } = await run('log', 'verify')

@@ -5,8 +5,11 @@ import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { openApiDocument } from '../src/http/openapi.ts'
+import { sql } from '../src/db/sql.ts'
 import { readHead } from '../src/log/read-events.ts'
+import { addHealthAuthority } from '../src/submit/health-authorities.ts'
 import { databaseTest, type TestDatabase } from './database.ts'
+import { makeAuthority, makeKeys, makeRequest } from './key-zone.ts'
 import { startService, type RunningService } from './running-service.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
@@ -111,6 +114,44 @@ databaseTest(
     }
     assert.equal((await fetch(`${service.url}/health`)).status, 200)
     assert.deepEqual(await heads(service), before)
+  },
+)
+
+databaseTest(
+  'a full queue is refused with 503 and Retry-After, and nobody else is hurt',
+  async (database, t) => {
+    const folder = await temporaryFolder(t)
+    await using service = await startService(database.url, folder, { TOCSIN_MAX_WAITING: '2' })
+    const { zones, url } = service
+    const authority = makeAuthority('org.example.busy', ['US'])
+    await zones.key.db.transaction((tx) =>
+      addHealthAuthority(tx, zones.key.writer, authority, service.clock.now()),
+    )
+    const bodies = await Promise.all(
+      Array.from({ length: 60 }, () =>
+        makeRequest(authority, makeKeys(service.clock.now(), 1), service.clock.now()),
+      ),
+    )
+    const headers = { 'content-type': 'application/json' }
+    const replies = await Promise.all(
+      bodies.map((body) =>
+        fetch(`${url}/v1/publish`, { method: 'POST', headers, body: JSON.stringify(body) }),
+      ),
+    )
+    const busy = replies.filter(({ status }) => status === 503)
+    const accepted = replies.filter(({ status }) => status === 200)
+    assert.ok(
+      busy.length > 0 && accepted.length > 0,
+      `${busy.length} busy, ${accepted.length} accepted`,
+    )
+    assert.equal(busy.length + accepted.length, 60)
+    for (const reply of busy) {
+      assert.match(reply.headers.get('retry-after') ?? '', /^\d+$/)
+      assert.match(reply.headers.get('tocsin-tracking-id') ?? '', /^[0-9a-f]{32}$/)
+      assert.equal(((await reply.json()) as { code: string }).code, 'unavailable')
+    }
+    const { rows } = await zones.key.db.query<{ n: number }>(sql`select count(*) as n from report`)
+    assert.equal(rows[0]?.n, accepted.length)
   },
 )
 

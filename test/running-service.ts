@@ -16,18 +16,19 @@ export interface RunningService extends RunningServer {
   readonly phones: PhoneService
 }
 
-/** Starts the service on a database, its files under `folder`; releases are made when the test says so. */
+/** Starts the service on a database, its files under `folder`; releases are made when the test says so. @param settings more variables */
 export async function startService(
   databaseUrl: string,
   folder: string,
-  start = '2026-03-10T08:00:00Z',
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<RunningService> {
-  const clock = movableClock(start)
+  const clock = movableClock('2026-03-10T08:00:00Z')
   const config = parseConfig({
     TOCSIN_DATABASE_URL: databaseUrl,
     TOCSIN_DATA: join(folder, 'data'),
     TOCSIN_PORT: '0',
     TOCSIN_LOG_LEVEL: 'silent',
+    ...settings,
   })
   let keys: DemoKeys | undefined
   const server = await startServer({

@@ -7,14 +7,14 @@ import {
   disableHealthAuthority,
   listHealthAuthorities,
 } from '../submit/health-authorities.ts'
-import type { Command } from './command.ts'
+import { textOption, type Command, type CommandContext } from './command.ts'
 import { requiredOption, withData } from './with-data.ts'
 
 /** `tocsin authority add` */
 export const authorityAddCommand: Command = {
   summary: 'Registers a health authority whose certificates the key zone accepts.',
   usage:
-    'authority add --app ID --issuer I --audience A --regions US,CA --kid KID --public-key FILE',
+    'authority add --app ID --issuer I --audience A --regions US,CA --kid KID --public-key FILE [--valid-from TIME] [--valid-through TIME]',
   options: {
     app: { type: 'string', help: 'healthAuthorityID that apps send' },
     issuer: { type: 'string', help: '`iss` of its certificates' },
@@ -22,6 +22,11 @@ export const authorityAddCommand: Command = {
     regions: { type: 'string', help: 'regions that its keys belong to, separated by commas' },
     kid: { type: 'string', help: '`kid` of its certificates' },
     'public-key': { type: 'string', help: 'file with its P-256 public key, PEM' },
+    'valid-from': { type: 'string', help: 'time from which on the key counts; default at once' },
+    'valid-through': {
+      type: 'string',
+      help: 'time at which it ends, for example 2027-01-31T00:00Z',
+    },
   },
   async run(context) {
     const publicKeyFile = requiredOption(context, 'public-key')
@@ -35,7 +40,7 @@ export const authorityAddCommand: Command = {
       issuer: requiredOption(context, 'issuer'),
       audience: requiredOption(context, 'audience'),
       regions: requiredOption(context, 'regions').split(','),
-      keys: [{ kid: requiredOption(context, 'kid'), publicKey, validFrom: 0 }],
+      keys: [{ kid: requiredOption(context, 'kid'), publicKey, ...readValidity(context) }],
     }
     return withData(context, async ({ zones, now }) => {
       await zones.key.db.transaction((tx) =>
@@ -81,4 +86,24 @@ export const authorityDisableCommand: Command = {
       return { document: { app: app.toLowerCase(), disabled: true } }
     })
   },
+}
+
+function readValidity(context: CommandContext): { validFrom: number; validThrough?: number } {
+  const validThrough = timeOption(context, 'valid-through')
+  return {
+    validFrom: timeOption(context, 'valid-from') ?? 0,
+    ...(validThrough === undefined ? {} : { validThrough }),
+  }
+}
+
+/** A time with its zone, as unix seconds. */
+function timeOption(context: CommandContext, name: string): number | undefined {
+  const text = textOption(context, name)
+  if (text === undefined) return undefined
+  const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/.test(text)
+    ? Date.parse(text)
+    : NaN
+  if (Number.isNaN(time))
+    throw new TocsinError('usage', `--${name} must be a time such as 2027-01-31T00:00Z.`)
+  return Math.floor(time / 1000)
 }

@@ -9,11 +9,12 @@ import { RETRY_AFTER_SECONDS, type Route, type RouteReply } from './route.ts'
 /** Bodies of routes that expect none, or a small one. */
 const DEFAULT_BODY_LIMIT = 64_000
 
-/** Builds the server; it does not listen yet. */
+/** Builds the server; it does not listen yet. @param demo marks every reply as a demo's */
 export async function buildApp(
   routes: readonly Route[],
   version: string,
   logger: Logger,
+  demo = false,
 ): Promise<FastifyInstance> {
   const app = fastify({
     bodyLimit: DEFAULT_BODY_LIMIT,
@@ -29,6 +30,11 @@ export async function buildApp(
     },
     // Bodies are judged by the step that they belong to; schemas are here for the OpenAPI document.
   })
+  if (demo)
+    app.addHook('onRequest', (_request, reply, done) => {
+      reply.header('tocsin-demo', 'true')
+      done()
+    })
   app.setValidatorCompiler(() => () => true)
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   app.removeAllContentTypeParsers()
