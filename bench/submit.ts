@@ -109,7 +109,11 @@ export const bench: Benchmark = {
 
 function message<Value>(child: ChildProcess): Promise<Value> {
   return new Promise((resolve, reject) => {
-    child.once('message', (value) => resolve(value as Value))
-    child.once('exit', (code) => reject(new Error(`a process ended with ${code}`)))
+    const fail = (code: number | null) => reject(new Error(`a process ended with ${code}`))
+    child.once('exit', fail)
+    child.once('message', (value) => {
+      child.off('exit', fail)
+      resolve(value as Value)
+    })
   })
 }
