@@ -52,7 +52,8 @@ export function readObject(
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new TocsinError(code, `${what} must be a JSON object.`)
   const values = new Map<string, unknown>()
-  for (const [name, field] of Object.entries(value)) {
+  for (const name of Object.keys(value)) {
+    const field: unknown = value[name as keyof typeof value]
     const folded = name.toLowerCase()
     if (!known.has(folded))
       throw new TocsinError(code, `unknown field ${JSON.stringify(name.slice(0, 40))}`)

@@ -97,8 +97,8 @@ export function reportEvent(
   content: ReportContent,
   platform: ReportStatistics['platform'],
 ): NewEvent {
-  const count = (...outcomes: Outcome[]) =>
-    content.outcomes.filter((each) => outcomes.includes(each as Outcome)).length
+  const count = (outcome: Outcome) =>
+    content.outcomes.reduce((sum, each) => (each === outcome ? sum + 1 : sum), 0)
   const accepted = count(OUTCOMES.accepted)
   const revised = count(OUTCOMES.revised)
   const unchanged = count(OUTCOMES.unchanged)

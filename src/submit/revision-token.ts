@@ -3,7 +3,7 @@
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey } from 'node:crypto'
 import { decodeBase64 } from '../format/bytes.ts'
 import { randomPiece } from '../operate/random-piece.ts'
-import { LIMITS } from './validate-keys.ts'
+import { LIMITS, nameOfBytes } from './validate-keys.ts'
 
 /** A key that the token's holder may change. */
 export interface RevisableKey {
@@ -75,7 +75,7 @@ export function mergeRevisable(
 ): RevisableKey[] {
   const merged = new Map<string, RevisableKey>()
   for (const key of [...previous, ...added]) {
-    const name = Buffer.from(key.keyData).toString('latin1')
+    const name = nameOfBytes(key.keyData)
     if (key.rollingStart + key.rollingPeriod >= current - LIMITS.maxAge && !merged.has(name))
       merged.set(name, key)
   }

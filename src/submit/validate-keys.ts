@@ -209,7 +209,7 @@ function startOfDay(interval: number): number {
   return Math.floor(interval / INTERVALS_PER_DAY) * INTERVALS_PER_DAY
 }
 
-/** Bytes as a text, a character each. */
+/** Bytes as a text, a character each; for a few bytes quicker than a buffer's own conversion. */
 export function nameOfBytes(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+  return String.fromCharCode(...bytes)
 }
