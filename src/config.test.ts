@@ -93,6 +93,11 @@ test('a file gives what the environment does not', (t) => {
   const config = parseConfig({ TOCSIN_CONFIG: file, TOCSIN_HOST: '::1' })
   assert.equal(config.port, 9000)
   assert.equal(config.host, '::1')
+  writeFileSync(file, JSON.stringify({ TOSCIN_PORT: 1, databaseUrl: 'x' }))
+  assert.deepEqual(
+    problemsOf({ TOCSIN_CONFIG: file }).problems.map(({ name }) => name),
+    ['TOSCIN_PORT', 'databaseUrl'],
+  )
   for (const [text, given] of [
     ['[1]', /other JSON/],
     ['{', /not JSON/],

@@ -165,10 +165,11 @@ type Values = {
  */
 export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const problems: ConfigProblem[] = []
-  const given = { ...readFile(env['TOCSIN_CONFIG'], problems), ...withoutEmpty(env) }
+  const file = readFile(env['TOCSIN_CONFIG'], problems)
+  const given = { ...file, ...withoutEmpty(env) }
   const values: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(given)) {
-    if (!name.startsWith('TOCSIN_') || OTHERS.has(name)) continue
+    if (OTHERS.has(name) || (!name.startsWith('TOCSIN_') && !(name in file))) continue
     const variable = VARIABLES[name as keyof typeof VARIABLES] as Variable<unknown> | undefined
     const parsed = variable?.parse(value)
     if (variable === undefined)
@@ -293,8 +294,5 @@ function shapeOf(value: string, secret: boolean): string {
 
 /** Who connects to where, without password and options. */
 function loginOf(url: Secret): string {
-  return url
-    .reveal()
-    .replace(/^[a-z]+:\/\/([^:@/]*)(:[^@/]*)?@/, '$1@')
-    .replace(/\?.*$/, '')
+  return url.reveal().replace(/^[a-z]+:\/\/([^:@/]*)(:[^@/]*)?@([^?]*).*$/, '$1@$3')
 }

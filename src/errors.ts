@@ -18,7 +18,7 @@ export const ERRORS = {
   unknown_health_authority_id: {
     status: 401,
     sentence:
-      'healthAuthorityID is not registered here: check its spelling with the health authority.',
+      'healthAuthorityID is not accepted here: check its spelling with the health authority.',
   },
   health_authority_verification_certificate_invalid: {
     status: 401,
@@ -115,6 +115,7 @@ export const ERRORS = {
     sentence: 'The embedded PostgreSQL is not installed for this machine.',
   },
   embedded_database_failed: { status: 500, sentence: 'The embedded PostgreSQL did not start.' },
+  database_refused: { status: 500, sentence: 'PostgreSQL refused the login or a right.' },
   schema_newer: { status: 500, sentence: 'The database was migrated by a newer version.' },
   schema_changed: { status: 500, sentence: 'A migration that was applied has changed since.' },
   master_key_missing: { status: 500, sentence: 'The file of the master key is missing.' },

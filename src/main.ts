@@ -184,6 +184,8 @@ export function runTocsin(args: readonly string[]): Promise<number> {
     })
   // A launcher that starts us under a newer Node.js may be killed without a word: then nobody would stop us.
   process.once('disconnect', () => stop.abort())
+  // Whoever reads our output may stop, as `head` does: that ends nothing.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   const output = {
     out: (line: string) => process.stdout.write(`${line}\n`),
     err: (line: string) => process.stderr.write(`${line}\n`),

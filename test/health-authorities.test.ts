@@ -7,8 +7,8 @@ import { readHead } from '../src/log/read-events.ts'
 import {
   addHealthAuthority,
   createAuthorityCache,
-  disableHealthAuthority,
   listHealthAuthorities,
+  setHealthAuthorityDisabled,
   type HealthAuthority,
 } from '../src/submit/health-authorities.ts'
 import { databaseTest } from './database.ts'
@@ -26,8 +26,10 @@ function makePublic(app: string, given: Partial<NewAuthority> = {}): NewAuthorit
 
 const add = ({ zone, clock }: SubmittingZone, authority: NewAuthority) =>
   zone.db.transaction((tx) => addHealthAuthority(tx, zone.writer, authority, clock.now()))
-const disable = ({ zone, clock }: SubmittingZone, app: string) =>
-  zone.db.transaction((tx) => disableHealthAuthority(tx, zone.writer, app, clock.now()))
+const disable = (town: SubmittingZone, app: string, disabled = true) =>
+  town.zone.db.transaction((tx) =>
+    setHealthAuthorityDisabled(tx, town.zone.writer, app, disabled, town.clock.now()),
+  )
 
 databaseTest(
   'what is registered is listed as it was given, app and regions in one letter case',
@@ -52,6 +54,8 @@ databaseTest(
     })
     await disable(town, 'ORG.example.other')
     assert.equal((await listHealthAuthorities(town.zone.db))[1]?.disabled, true)
+    await disable(town, 'org.example.other', false)
+    assert.equal((await listHealthAuthorities(town.zone.db))[1]?.disabled, false)
     assert.deepEqual(await town.problems(), [])
   },
 )

@@ -9,7 +9,7 @@ import type { OpenZone } from '../src/operate/open-zones.ts'
 import { decodeEvent, encodeEvent, erasePart, type StoredEvent } from '../src/log/record.ts'
 import { appendLeaf, EMPTY_FRONTIER, encodeFrontier, rootOf } from '../src/log/tree.ts'
 import { publishDue } from '../src/publish/publish-due.ts'
-import { disableHealthAuthority } from '../src/submit/health-authorities.ts'
+import { setHealthAuthorityDisabled } from '../src/submit/health-authorities.ts'
 import { codeRequest, openAuthorityZone, someKeysHmac } from './authority-zone.ts'
 import { databaseTest } from './database.ts'
 import { openPublishingZone } from './publishing-zone.ts'
@@ -151,9 +151,16 @@ databaseTest(
     await town.upload()
     town.clock.advance(7200)
     await publishDue(town.zone.publisher)
-    await town.zone.db.transaction((tx) =>
-      disableHealthAuthority(tx, town.zone.writer, 'org.example.health', town.clock.now()),
-    )
+    for (const disabled of [true, false])
+      await town.zone.db.transaction((tx) =>
+        setHealthAuthorityDisabled(
+          tx,
+          town.zone.writer,
+          'org.example.health',
+          disabled,
+          town.clock.now(),
+        ),
+      )
     await assertSpecified(town.zone)
   },
 )

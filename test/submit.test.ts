@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout } from 'node:timers/promises'
 import { sql } from '../src/db/sql.ts'
-import { addHealthAuthority, disableHealthAuthority } from '../src/submit/health-authorities.ts'
+import { addHealthAuthority, setHealthAuthorityDisabled } from '../src/submit/health-authorities.ts'
 import type { PublishReply } from '../src/submit/publish-v1.ts'
 import { readEvent } from '../src/log/read-events.ts'
 import { reportContent } from '../src/submit/report.ts'
@@ -109,7 +109,7 @@ databaseTest(
       [200, 200],
     )
     await town.zone.db.transaction((tx) =>
-      disableHealthAuthority(tx, town.zone.writer, town.authority.app, now),
+      setHealthAuthorityDisabled(tx, town.zone.writer, town.authority.app, true, now),
     )
     town.clock.advance(60)
     await setTimeout(600)

@@ -193,7 +193,7 @@ test('what can’t be read, and a key that is none, are errors with a code', asy
     [[first, '--key', join(root, 'none.pem')], 1, /^tocsin: trusted_key_invalid: /],
     [[first], 2, /^tocsin: usage: --key is needed\./],
     [['--key', key], 2, /^tocsin: usage: Say what to verify/],
-    [[first, first, '--key', key], 2, /^tocsin: usage: Say what to verify/],
+    [[first, first, '--key', key], 2, /^tocsin: usage: Unexpected argument/],
     [[first, '--key', key, '--keyid', '310'], 2, /^tocsin: usage: /],
   ]
   for (const [args, status, line] of errors) {

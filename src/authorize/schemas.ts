@@ -23,6 +23,9 @@ function request(
   return { ...object(required, properties), additionalProperties: false }
 }
 
+const EKEYHMAC =
+  'Base64 of HMAC-SHA256, under the secret that is sent as hmacKey with the upload, of a text: for each key `key.rollingStartNumber.rollingPeriod.transmissionRisk` with the key in base64 as it is sent, sorted by key, joined by commas; when every risk is 0 the risks may be left out'
+
 /** Every refusal. */
 export const refusalSchema: Schema = object(['error', 'errorCode', 'error_code'], {
   error: { type: 'string', description: 'What to mend' },
@@ -76,7 +79,7 @@ export const verifySchemas: AddressSchemas = {
 export const certificateSchemas: AddressSchemas = {
   request: request(['token', 'ekeyhmac'], {
     token: { type: 'string', description: 'As POST /api/verify gave it' },
-    ekeyhmac: { type: 'string', description: 'Base64 of the 32-byte HMAC-SHA256 of the keys' },
+    ekeyhmac: { type: 'string', description: EKEYHMAC },
   }),
   reply: object(['certificate'], {
     certificate: { type: 'string', description: 'A JWT signed with ES256, valid for 15 minutes' },

@@ -4,8 +4,8 @@ import { readFile } from 'node:fs/promises'
 import { TocsinError } from '../errors.ts'
 import {
   addHealthAuthority,
-  disableHealthAuthority,
   listHealthAuthorities,
+  setHealthAuthorityDisabled,
 } from '../submit/health-authorities.ts'
 import { textOption, type Command, type CommandContext } from './command.ts'
 import { requiredOption, withData } from './with-data.ts'
@@ -70,22 +70,37 @@ export const authorityListCommand: Command = {
 }
 
 /** `tocsin authority disable` */
-export const authorityDisableCommand: Command = {
-  summary: 'Refuses the certificates of a health authority from now on.',
-  usage: 'authority disable APP',
-  options: {},
-  async run(context) {
-    const [app] = context.positionals
-    if (app === undefined)
-      throw new TocsinError('usage', 'Say which: tocsin authority disable APP.')
-    return withData(context, async ({ zones, now }) => {
-      await zones.key.db.transaction((tx) =>
-        disableHealthAuthority(tx, zones.key.writer, app, now()),
-      )
-      context.print(`Certificates for ${app} are refused now.`)
-      return { document: { app: app.toLowerCase(), disabled: true } }
-    })
-  },
+export const authorityDisableCommand = switchCommand(
+  'disable',
+  'Refuses the certificates of a health authority from now on.',
+)
+
+/** `tocsin authority enable` */
+export const authorityEnableCommand = switchCommand(
+  'enable',
+  'Accepts the certificates of a disabled health authority again.',
+)
+
+function switchCommand(verb: 'disable' | 'enable', summary: string): Command {
+  const disabled = verb === 'disable'
+  return {
+    summary,
+    usage: `authority ${verb} APP`,
+    positionals: 1,
+    options: {},
+    async run(context) {
+      const [app] = context.positionals
+      if (app === undefined)
+        throw new TocsinError('usage', `Say which: tocsin authority ${verb} APP.`)
+      return withData(context, async ({ zones, now }) => {
+        await zones.key.db.transaction((tx) =>
+          setHealthAuthorityDisabled(tx, zones.key.writer, app, disabled, now()),
+        )
+        context.print(`Certificates for ${app} are ${disabled ? 'refused' : 'accepted'} now.`)
+        return { document: { app: app.toLowerCase(), disabled } }
+      })
+    },
+  }
 }
 
 function readValidity(context: CommandContext): { validFrom: number; validThrough?: number } {

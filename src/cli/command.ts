@@ -35,6 +35,8 @@ export interface Command {
   /** What follows `tocsin`. */
   readonly usage: string
   readonly options: Readonly<Record<string, CommandOption>>
+  /** How many arguments without a name it takes at the most; none when left out. */
+  readonly positionals?: number
   /** Whether the document is the last line also without `--json`. */
   readonly alwaysDocument?: true
   run(context: CommandContext): Promise<CommandResult>

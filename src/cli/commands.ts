@@ -42,6 +42,10 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     summary: 'refuses the certificates of a health authority from now on',
     load: async () => (await import('./authority.ts')).authorityDisableCommand,
   },
+  'authority enable': {
+    summary: 'accepts the certificates of a disabled health authority again',
+    load: async () => (await import('./authority.ts')).authorityEnableCommand,
+  },
   'stream add': {
     summary: 'adds a stream of signed files',
     load: async () => (await import('./stream.ts')).streamAddCommand,

@@ -194,9 +194,11 @@ function printTown(context: CommandContext, summary: Summary, lived: Lived): voi
     ),
   )
   context.print(
-    summary.missed + summary.wronglyWarned === 0
-      ? '\n  Everybody who met an infectious phone on a shared key was warned, and nobody else.\n'
-      : '\n  THE WARNINGS ARE WRONG: see missed and wrongly warned.\n',
+    summary.missed + summary.wronglyWarned > 0
+      ? '\n  THE WARNINGS ARE WRONG: see missed and wrongly warned.\n'
+      : summary.exposed === 0
+        ? '\n  Nobody met an infectious phone on a shared key, and nobody was warned.\n'
+        : '\n  Everybody who met an infectious phone on a shared key was warned, and nobody else.\n',
   )
 }
 

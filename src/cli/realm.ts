@@ -9,6 +9,7 @@ import { requiredOption, withData } from './with-data.ts'
 export const realmAddCommand: Command = {
   summary: 'Adds a realm, with a key that signs its certificates.',
   usage: 'realm add NAME --issuer I --audience A',
+  positionals: 1,
   options: {
     issuer: { type: 'string', help: '`iss` of its certificates' },
     audience: { type: 'string', help: '`aud` of its certificates' },

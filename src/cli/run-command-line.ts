@@ -1,6 +1,7 @@
 // Cli: finds the command and runs it; promises help everywhere, one JSON document on demand, and errors as one line with a code.
 
 import { parseArgs } from 'node:util'
+import { DatabaseError } from 'pg'
 import { TocsinError } from '../errors.ts'
 import type { Command, CommandContext } from './command.ts'
 import { COMMANDS, findCommand } from './commands.ts'
@@ -29,7 +30,8 @@ export async function runCommandLine(
     const found = findCommand(args)
     if (found === undefined) return helpOrUnknown(args, output)
     const command = await found.load()
-    return await run(command, args.slice(found.words), { env, deployment, output, signal })
+    const name = args.slice(0, found.words).join(' ')
+    return await run(command, name, args.slice(found.words), { env, deployment, output, signal })
   } catch (error) {
     return report(error, output)
   }
@@ -37,11 +39,12 @@ export async function runCommandLine(
 
 async function run(
   command: Command,
+  name: string,
   args: readonly string[],
   given: Pick<CommandContext, 'env' | 'deployment' | 'signal'> & { readonly output: CommandOutput },
 ): Promise<number> {
   const { output, ...rest } = given
-  const { values, positionals } = parse(command, args)
+  const { values, positionals } = parse(command, name, args)
   if (values['help'] === true) {
     output.out(helpOf(command))
     return 0
@@ -59,24 +62,27 @@ async function run(
   return exitCode ?? 0
 }
 
-function parse(command: Command, args: readonly string[]) {
+function parse(command: Command, name: string, args: readonly string[]) {
   const options = Object.fromEntries(
     Object.entries(command.options).map(([name, { type, multiple }]) => [
       name,
       { type, multiple: multiple === true },
     ]),
   )
+  const refuse = (problem: string) =>
+    new TocsinError('usage', `${problem}. See tocsin ${name} --help.`)
   try {
-    return parseArgs({
+    const parsed = parseArgs({
       args: [...args],
       allowPositionals: true,
       options: { ...options, help: { type: 'boolean', short: 'h' }, json: { type: 'boolean' } },
     })
+    if (parsed.positionals.length > (command.positionals ?? 0))
+      throw refuse(`Unexpected argument '${parsed.positionals.at(-1)}'`)
+    return parsed
   } catch (error) {
-    throw new TocsinError(
-      'usage',
-      `${(error as Error).message.split('. To specify')[0]}. See tocsin ${command.usage.split(' ')[0]} --help.`,
-    )
+    if (error instanceof TocsinError) throw error
+    throw refuse((error as Error).message.split(/[.\n]/)[0] ?? '')
   }
 }
 
@@ -101,6 +107,14 @@ function helpOrUnknown(args: readonly string[], output: CommandOutput): number {
     output.out(help)
     return 0
   }
+  // A word that several commands begin with, such as `stream`.
+  const group = list.filter((line) => line.startsWith(`  ${args[0]} `))
+  if (group.length > 0 && (args[1] === undefined || args[1].startsWith('-'))) {
+    if (args[1] === undefined)
+      throw new TocsinError('usage', `Say which: tocsin ${args[0]} --help lists them.`)
+    output.out(group.join('\n'))
+    return 0
+  }
   throw new TocsinError(
     'usage',
     `There is no command "${args.slice(0, 2).join(' ')}": tocsin --help lists them.`,
@@ -108,12 +122,17 @@ function helpOrUnknown(args: readonly string[], output: CommandOutput): number {
 }
 
 function report(error: unknown, output: CommandOutput): number {
-  if (error instanceof TocsinError) {
-    output.err(`tocsin: ${error.code}: ${error.message}`)
-    return error.code === 'usage' ? 2 : 1
-  }
-  output.err(`tocsin: internal_error: ${error instanceof Error ? error.message : String(error)}`)
+  const known = asKnown(error)
+  output.err(`tocsin: ${known.code}: ${known.message}`)
   if (process.env['TOCSIN_LOG_LEVEL'] === 'debug' && error instanceof Error)
     output.err(error.stack ?? '')
-  return 1
+  return known.code === 'usage' ? 2 : 1
+}
+
+function asKnown(error: unknown): TocsinError {
+  if (error instanceof TocsinError) return error
+  // A database that is missing, a password that is wrong, a right that the login lacks: the operator's to mend.
+  if (error instanceof DatabaseError)
+    return new TocsinError('database_refused', `PostgreSQL refused: ${error.message}.`)
+  return new TocsinError('internal_error', error instanceof Error ? error.message : String(error))
 }

@@ -14,6 +14,7 @@ import { requiredOption, withData } from './with-data.ts'
 export const streamAddCommand: Command = {
   summary: 'Adds a stream of signed files.',
   usage: 'stream add NAME --region US --period 1h --key FILE --key-id 310 --key-version v1',
+  positionals: 1,
   options: {
     region: { type: 'string', help: 'region whose keys it publishes' },
     period: { type: 'string', help: 'time between two releases, for example 2h; divides 24 h' },

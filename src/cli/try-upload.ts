@@ -14,6 +14,7 @@ const DAYS = 14
 export const tryUploadCommand: Command = {
   summary: `Uploads ${DAYS} made-up keys to a demo as a phone does: code, token, certificate, keys.`,
   usage: 'try-upload [URL] [--keys FILE]',
+  positionals: 1,
   options: {
     keys: {
       type: 'string',

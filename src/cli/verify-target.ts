@@ -1,7 +1,7 @@
 // Cli: where the files to verify lie; promises the same reading of a URL, a folder and a file.
 
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { TocsinError } from '../errors.ts'
 import { download, httpFeed, type DownloadOptions, type FeedSource } from '../verify/feed-source.ts'
 import { followFiles, type FileEvent } from '../verify/follow-feed.ts'
@@ -56,12 +56,20 @@ async function* verifyUrl(
   yield* withoutState(followFiles(httpFeed(url.href, limits, options), keys, limits))
 }
 
-async function* verifyPath(path: string, keys: readonly LoadedKey[], limits: Limits) {
+async function* verifyPath(
+  path: string,
+  keys: readonly LoadedKey[],
+  limits: Limits,
+): AsyncGenerator<TargetEvent, void> {
   const found = await stat(path).catch((error: unknown) => {
     throw new TocsinError('target_unreadable', `There is nothing to read at ${path}.`, {
       cause: error,
     })
   })
+  if (basename(path) === 'index.txt') {
+    yield* verifyPath(dirname(path), keys, limits)
+    return
+  }
   if (!found.isDirectory()) {
     yield await verifyOne(basename(path), await readLimited(path, limits), keys, limits)
     return

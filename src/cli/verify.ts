@@ -44,6 +44,7 @@ interface VerifyDocument {
 export const verifyCommand: Command = {
   summary: 'Checks published files: who signed them, and whether every key keeps the rules.',
   usage: 'verify URL|FOLDER|FILE --key FILE [--key-id ID] [--key-version V]',
+  positionals: 1,
   options: {
     key: { type: 'string', help: 'file with the public key that is trusted, PEM' },
     'key-id': { type: 'string', help: 'its id; left out, the key is tried on every signature' },

@@ -19,6 +19,8 @@ export async function withData<Result>(
 ): Promise<Result> {
   const config = parseConfig(context.env)
   await using data = await context.deployment.openData(config, systemClock, 'command')
+  // Whoever forgot to name a server sees it here.
+  if (config.databaseUrl === undefined) context.print(`tocsin: ${data.where}`)
   return await work({
     ...data,
     config,

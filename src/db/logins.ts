@@ -60,6 +60,9 @@ export async function grantZone(client: pg.Client, zone: Zone, user: string): Pr
   await client.query(
     `grant select, insert, update, delete on all tables in schema ${schema} to ${role}`,
   )
+  // The log is append-only for everybody but the owner.
+  await client.query(`revoke update, delete on ${schema}.event, ${schema}.checkpoint from ${role}`)
+  await client.query(`revoke delete on ${schema}.log_head from ${role}`)
   await client.query(`grant usage on all sequences in schema ${schema} to ${role}`)
 }
 

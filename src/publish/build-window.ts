@@ -77,7 +77,11 @@ async function countEmpty(tx: Transaction, due: readonly Window[]): Promise<numb
   return due.filter((window) => window.end <= available).length
 }
 
-async function openSigner(context: PublisherContext, stream: ConfiguredStream): Promise<Signer> {
+/** What signs a stream's files. @throws TocsinError `signing_key_invalid`, `file_mode_unsafe` */
+export async function openSigner(
+  context: PublisherContext,
+  stream: ConfiguredStream,
+): Promise<Signer> {
   const signer = await context.loadSigner(stream.keyFile)
   if (signer.publicKey === stream.publicKey) return signer
   throw new TocsinError(

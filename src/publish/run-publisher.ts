@@ -2,9 +2,11 @@
 
 import type { Address } from '../db/database.ts'
 import type { Logger } from '../operate/logger.ts'
+import { openSigner } from './build-window.ts'
 import { createPublisher, type PublishedRun } from './publish-due.ts'
 import type { PublisherContext } from './publisher-context.ts'
 import { takePublisherLock, type PublisherLock } from './publisher-lock.ts'
+import { listStreams } from './streams.ts'
 
 /** A publisher; disposing lets a run end and gives the lock back. */
 export interface RunningPublisher extends AsyncDisposable {
@@ -41,6 +43,7 @@ export function runPublisher(
       publish = undefined
       lock = await takePublisherLock(address, false)
       if (lock === undefined) return NOTHING
+      await tellUnusableKeys(context, logger)
     }
     publish ??= createPublisher(context, lock)
     const run = await publish()
@@ -65,4 +68,12 @@ export function runPublisher(
       await lock?.[Symbol.asyncDispose]()
     },
   }
+}
+
+/** A signing key that is missing is told when a leader begins, not only when the first file is due. */
+async function tellUnusableKeys(context: PublisherContext, logger: Logger): Promise<void> {
+  for (const stream of await listStreams(context.db))
+    await openSigner(context, stream).catch((error: unknown) =>
+      logger.error('a stream can not be signed', error, { stream: stream.name }),
+    )
 }

@@ -32,6 +32,7 @@ export interface HealthAuthorityKey {
 
 const ADDED = 'authority.added'
 const DISABLED = 'authority.disabled'
+const ENABLED = 'authority.enabled'
 
 /**
  * Registers a health authority.
@@ -62,22 +63,24 @@ export async function addHealthAuthority(
 }
 
 /**
- * Refuses the certificates of a health authority from now on.
+ * Refuses the certificates of a health authority from now on, or accepts them again.
  *
  * @throws TocsinError `authority_unknown`
  */
-export async function disableHealthAuthority(
+export async function setHealthAuthorityDisabled(
   tx: Transaction,
   writer: LogWriter,
   app: string,
+  disabled: boolean,
   now: Date,
 ): Promise<void> {
+  const content = { app: app.toLowerCase() }
   const { rowCount } = await tx.query(
-    sql`select 1 from health_authority where app = ${app.toLowerCase()}`,
+    sql`select 1 from health_authority where app = ${content.app}`,
   )
   if (rowCount === 0)
     throw new TocsinError('authority_unknown', `No health authority "${app}" is registered.`)
-  await appendEvents(tx, writer, [configuration(DISABLED, { app: app.toLowerCase() })], now)
+  await appendEvents(tx, writer, [configuration(disabled ? DISABLED : ENABLED, content)], now)
 }
 
 /** All health authorities, by their app. */
@@ -113,7 +116,7 @@ export async function listHealthAuthorities(db: Queryable): Promise<HealthAuthor
 
 /** Writes the tables of health authorities. */
 export const healthAuthorityProjection: Projection = {
-  types: [ADDED, DISABLED],
+  types: [ADDED, DISABLED, ENABLED],
   tables: ['health_authority', 'health_authority_key'],
   async apply(tx, events) {
     // Rare, and each may concern the one before: one after the other.
@@ -123,8 +126,11 @@ export const healthAuthorityProjection: Projection = {
 
 async function applyOne(tx: Transaction, event: StoredEvent): Promise<void> {
   const content = event.parts[0]?.content as Omit<HealthAuthority, 'disabled'>
-  if (event.type === DISABLED) {
-    await tx.query(sql`update health_authority set disabled = true where app = ${content.app}`)
+  if (event.type !== ADDED) {
+    const disabled = event.type === DISABLED
+    await tx.query(
+      sql`update health_authority set disabled = ${disabled} where app = ${content.app}`,
+    )
     return
   }
   await tx.query(
