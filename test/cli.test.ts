@@ -65,6 +65,8 @@ test('wrong usage ends with 2 and one line that says so', async () => {
     ['demo', '--phones', 'many'],
     ['demo', '--days', '0'],
     ['keygen'],
+    ['log', 'verify', 'extra'],
+    ['realm', 'add', 'one', 'two'],
     ['authority', 'add', '--valid-from', 'tomorrow', ...AUTHORITY],
   ]) {
     const { status, out, err } = await tocsin(args)
@@ -72,6 +74,25 @@ test('wrong usage ends with 2 and one line that says so', async () => {
     assert.match(err, /^tocsin: usage: [^\n]+\n$/, args.join(' '))
     assert.equal(out, '')
   }
+})
+
+test('a word that several commands begin with has help, too', async () => {
+  const { status, out } = await tocsin(['authority', '--help'])
+  assert.equal(status, 0)
+  for (const verb of ['add', 'list', 'disable', 'enable'])
+    assert.match(out, new RegExp(`authority ${verb} `))
+})
+
+test('whoever stops reading the output does no harm', async () => {
+  const child = spawn(process.execPath, [join(ROOT, 'bin/tocsin'), 'check-config'], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let err = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))
+  child.stdout.destroy()
+  const status = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  assert.deepEqual({ status, err }, { status: 0, err: '' })
 })
 
 test('a wrong configuration is an error of every command, and check-config lists it', async () => {
