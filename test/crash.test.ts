@@ -80,7 +80,7 @@ async function assertMended({ suffering, sound }: Twins, moment: string): Promis
     await digestFolder(sound.zone.publicFolder),
     moment,
   )
-  const staging = `${suffering.zone.publicFolder}.staging`
+  const staging = join(suffering.zone.publicFolder, '.staging')
   assert.deepEqual(existsSync(staging) ? await readdir(staging) : [], [], moment)
 }
 

@@ -13,7 +13,7 @@ test('nothing but public files can be had, whatever the path says', async (t) =>
   const { folder, root, ask } = await publish(t)
   const secret = randomBytes(12).toString('hex')
   await mkdir(join(root, 'exports/us/sub'))
-  await mkdir(`${root}.staging`, { recursive: true })
+  await mkdir(join(root, '.staging'), { recursive: true })
   for (const path of [
     'master.key',
     'public/secret.txt',
@@ -23,12 +23,12 @@ test('nothing but public files can be had, whatever the path says', async (t) =>
     'public/exports/us/.hidden',
     'public/exports/us/index.txt.0123',
     'public/exports/us/sub/index.txt',
-    'public.staging/index.txt',
+    'public/.staging/index.txt',
   ])
     await writeFile(join(folder, path), secret)
   const dots = ['..', '%2e%2e', '%2E%2e', '.%2e', '%252e%252e', '..%00', '..;', '%c0%ae%c0%ae']
   const slashes = ['/', '%2f', '%2F', '\\', '%5c', '%252f', '//']
-  const names = ['master.key', 'public.staging/index.txt', 'etc/passwd', 'index.txt']
+  const names = ['master.key', 'public/.staging/index.txt', 'etc/passwd', 'index.txt']
   const climbing = dots.flatMap((up) =>
     slashes.flatMap((slash) =>
       names.flatMap((name) =>

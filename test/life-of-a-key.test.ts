@@ -135,7 +135,7 @@ const STEPS: Readonly<Record<string, (journey: Journey) => Promise<void>>> = {
     assert.ok(grain >= before.grain + 3600, 'nothing more can be accepted into the window')
   },
   async 'The export is built and signed'({ service }) {
-    assert.deepEqual(readdirSync(`${service.config.publicFolder}.staging`), [])
+    assert.deepEqual(readdirSync(join(service.config.publicFolder, '.staging')), [])
   },
   async 'The release is recorded'(journey) {
     const releases = (await allTypes(journey)).filter((type) => type === 'release')

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import protobuf from 'protobufjs'
@@ -122,6 +122,8 @@ export async function digestFolder(folder: string): Promise<Record<string, strin
   const digests = new Map<string, string>()
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   for (const entry of entries.filter((each) => each.isFile())) {
+    // Closed to everybody else: what lies there is not public.
+    if (basename(entry.parentPath) === '.staging') continue
     const file = join(entry.parentPath, entry.name)
     const bytes = await readFile(file)
     digests.set(file.slice(folder.length + 1), createHash('sha256').update(bytes).digest('hex'))

@@ -37,11 +37,12 @@ const PRIVATE_FOLDER_MODE = 0o700
 /**
  * A store in a directory.
  *
- * @param root the directory that is served; files are staged beside it, in `<root>.staging`
+ * @param root the directory that is served; files are staged in `.staging` below it, which nobody else can enter: so they lie
+ * on the same file system also where the root is a volume of its own
  */
 export function openDirectoryStore(root: string): ObjectStore {
   const folder = resolve(root)
-  const staging = `${folder}.staging`
+  const staging = join(folder, '.staging')
   const targetOf = (path: string, immutable?: boolean) => {
     const kind = publicKind(path)
     if (kind === undefined) throw new TocsinError('store_conflict', `"${path}" is no public path.`)
@@ -53,7 +54,7 @@ export function openDirectoryStore(root: string): ObjectStore {
     return join(folder, path)
   }
   const stagingPath = async (name: string) => {
-    await mkdir(staging, { recursive: true, mode: PRIVATE_FOLDER_MODE }).catch(storeFailed(staging))
+    await makeStaging(folder, staging).catch(storeFailed(staging))
     const unique = randomBytes(8).toString('hex')
     return join(staging, `${name.replaceAll('/', '_')}.${unique}`)
   }
@@ -119,6 +120,11 @@ async function replace(bytes: Uint8Array, staged: string, target: string): Promi
   await finishFile(staged)
   await rename(staged, target)
   await syncFolder(dirname(target))
+}
+
+async function makeStaging(folder: string, staging: string): Promise<void> {
+  await makeFolder(folder)
+  await mkdir(staging, { recursive: true, mode: PRIVATE_FOLDER_MODE })
 }
 
 /** Makes a folder with those above it, each for everybody to read, whatever the process's mask. */

@@ -4,6 +4,7 @@ import swagger from '@fastify/swagger'
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { TocsinError, type ErrorCode } from '../errors.ts'
 import type { Logger } from '../operate/logger.ts'
+import { createServer } from './create-server.ts'
 import { RETRY_AFTER_SECONDS, type Route, type RouteReply } from './route.ts'
 
 /** Bodies of routes that expect none, or a small one. */
@@ -18,9 +19,7 @@ export async function buildApp(
 ): Promise<FastifyInstance> {
   const app = fastify({
     bodyLimit: DEFAULT_BODY_LIMIT,
-    // A client that sends its headers or body a byte at a time may hold a connection no longer than this.
-    requestTimeout: 30_000,
-    keepAliveTimeout: 65_000,
+    serverFactory: createServer,
     exposeHeadRoutes: false,
     logger: false,
     return503OnClosing: false,
@@ -52,10 +51,11 @@ export async function buildApp(
   })
   for (const route of routes) addRoute(app, route)
   refuseOtherMethods(app, routes)
+  let document: Buffer | undefined
   app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
     reply
       .header('content-type', 'application/json')
-      .send(`${JSON.stringify(app.swagger(), null, 2)}\n`),
+      .send((document ??= Buffer.from(`${JSON.stringify(app.swagger(), null, 2)}\n`))),
   )
   app.setNotFoundHandler((_request, reply) => send(reply, refuse(new TocsinError('not_found'))))
   app.setErrorHandler((error: FastifyError, request, reply) => {

@@ -13,9 +13,18 @@ export interface Logger {
 /** A logger that writes JSON lines to standard error. */
 export function createLogger(level: string): Logger {
   const logger: PinoLogger = pino({ level, base: null }, pino.destination({ dest: 2, sync: true }))
+  // A full disk or a closed pipe under standard error must not end the service.
+  const quietly = (write: () => void) => {
+    try {
+      write()
+    } catch {
+      // There is nobody left to tell.
+    }
+  }
   return {
-    info: (event, counts) => logger.info(counts ?? {}, event),
-    error: (event, error, counts) => logger.error({ ...counts, error: describe(error) }, event),
+    info: (event, counts) => quietly(() => logger.info(counts ?? {}, event)),
+    error: (event, error, counts) =>
+      quietly(() => logger.error({ ...counts, error: describe(error) }, event)),
   }
 }
 

@@ -23,7 +23,7 @@ export function fingerprintRequest(
   // Arrays of texts, numbers and booleans: their JSON has one form only.
   const meaning = JSON.stringify([
     api,
-    request.healthAuthorityId,
+    request.healthAuthorityId.toLowerCase(),
     request.verificationPayload,
     request.hmacKey,
     keys,

@@ -88,8 +88,9 @@ function verifyTekmac(request: PublishRequest, tekmac: unknown): void {
   if (expected === undefined || expected.length !== 32)
     throw invalid('tekmac is missing or not 32 bytes in base64')
   const secret = decodeBase64(request.hmacKey)
-  // An empty secret would let anybody compute the HMAC of any keys.
-  if (secret === undefined || secret.length === 0) throw invalid('hmacKey is missing or not base64')
+  // An empty secret would let anybody compute the HMAC of any keys; zeros are as good as empty (RFC 2104, section 2).
+  if (secret === undefined || secret.every((byte) => byte === 0))
+    throw invalid('hmacKey is missing, empty or not base64')
   const key = createSecretKey(secret)
   const matches = tekmacCleartexts(request.keys).some((cleartext) =>
     timingSafeEqual(createHmac('sha256', key).update(cleartext).digest(), expected),

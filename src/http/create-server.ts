@@ -1,0 +1,40 @@
+// Http: the server under the web framework; promises that no client can hold a connection, or memory, for as long as it likes.
+
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
+
+/** Requests of one connection that may be unanswered at once. Hardly any client sends a second one before the first answer. */
+const MOST_PIPELINED = 32
+/** A client that sends its headers or body a byte at a time may hold a connection no longer than this, in milliseconds. */
+const REQUEST_TIMEOUT_MS = 30_000
+/** Nor may one that doesn't read its answers. */
+const IDLE_TIMEOUT_MS = 120_000
+const KEEP_ALIVE_MS = 65_000
+/** Connections at once; further ones are closed. A proxy in front needs far fewer. */
+const MOST_CONNECTIONS = 10_000
+
+/**
+ * Node.js takes as many requests from a connection as one read brings, and keeps the answers in memory until they are read:
+ * a few kilobytes of requests could ask for hundreds of megabytes. Whoever asks for that loses the connection, before the
+ * framework sees the request.
+ */
+export function createServer(listener: RequestListener): Server {
+  const unanswered = new WeakMap<object, number>()
+  const server = createHttpServer(
+    { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS },
+    (request, response) => {
+      const { socket } = request
+      if (socket.destroyed) return
+      const count = (unanswered.get(socket) ?? 0) + 1
+      if (count > MOST_PIPELINED) {
+        socket.destroy()
+        return
+      }
+      unanswered.set(socket, count)
+      response.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1))
+      listener(request, response)
+    },
+  )
+  server.setTimeout(IDLE_TIMEOUT_MS)
+  server.maxConnections = MOST_CONNECTIONS
+  return server
+}
