@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { test, type TestContext } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { openApiDocument } from '../src/http/openapi.ts'
 import { sql } from '../src/db/sql.ts'
 import { readHead } from '../src/log/read-events.ts'
@@ -116,6 +117,21 @@ databaseTest(
     assert.deepEqual(await heads(service), before)
   },
 )
+
+databaseTest('whoever asks much and reads nothing loses the connection', async (database, t) => {
+  await using service = await startFor(database, t)
+  const { port } = new URL(service.url)
+  const socket = connect(Number(port), '127.0.0.1').on('error', () => undefined)
+  let answers = 0
+  socket.setEncoding('latin1').on('data', (text: string) => {
+    answers += text.split('HTTP/1.1 200').length - 1
+  })
+  socket.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(500))
+  const closed = new Promise((resolve) => socket.once('close', () => resolve(true)))
+  assert.ok(await Promise.race([closed, setTimeout(5_000, false)]), 'the connection is closed')
+  assert.ok(answers <= 32, `${answers} answers`)
+  assert.equal((await fetch(`${service.url}/livez`)).status, 200)
+})
 
 databaseTest(
   'a full queue is refused with 503 and Retry-After, and nobody else is hurt',
