@@ -93,10 +93,10 @@ test('a file gives what the environment does not', (t) => {
   const config = parseConfig({ TOCSIN_CONFIG: file, TOCSIN_HOST: '::1' })
   assert.equal(config.port, 9000)
   assert.equal(config.host, '::1')
-  writeFileSync(file, JSON.stringify({ TOSCIN_PORT: 1, databaseUrl: 'x' }))
+  writeFileSync(file, JSON.stringify({ TOSCIN_PORT: 1, databaseUrl: 'x', constructor: 'y' }))
   assert.deepEqual(
     problemsOf({ TOCSIN_CONFIG: file }).problems.map(({ name }) => name),
-    ['TOSCIN_PORT', 'databaseUrl'],
+    ['TOSCIN_PORT', 'databaseUrl', 'constructor'],
   )
   for (const [text, given] of [
     ['[1]', /other JSON/],
@@ -113,7 +113,8 @@ test('durations have units', () => {
   assert.equal(parseDuration('2h'), 7200)
   assert.equal(parseDuration('1d'), 86_400)
   assert.equal(parseDuration('30'), 30)
-  for (const wrong of ['', '1w', '-1s', '1.5h', ' 1h', '99999999s'])
+  assert.equal(parseDuration('24855d'), 24_855 * 86_400)
+  for (const wrong of ['', '1w', '-1s', '1.5h', ' 1h', '99999999s', '24856d'])
     assert.equal(parseDuration(wrong), undefined, wrong)
 })
 

@@ -170,7 +170,9 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   const values: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(given)) {
     if (OTHERS.has(name) || (!name.startsWith('TOCSIN_') && !(name in file))) continue
-    const variable = VARIABLES[name as keyof typeof VARIABLES] as Variable<unknown> | undefined
+    const variable: Variable<unknown> | undefined = Object.hasOwn(VARIABLES, name)
+      ? VARIABLES[name as keyof typeof VARIABLES]
+      : undefined
     const parsed = variable?.parse(value)
     if (variable === undefined)
       problems.push({

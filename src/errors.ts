@@ -116,6 +116,10 @@ export const ERRORS = {
   },
   embedded_database_failed: { status: 500, sentence: 'The embedded PostgreSQL did not start.' },
   database_refused: { status: 500, sentence: 'PostgreSQL refused the login or a right.' },
+  login_taken: {
+    status: 500,
+    sentence: 'A role of the name that a login of Tocsin would have exists already.',
+  },
   schema_newer: { status: 500, sentence: 'The database was migrated by a newer version.' },
   schema_changed: { status: 500, sentence: 'A migration that was applied has changed since.' },
   master_key_missing: { status: 500, sentence: 'The file of the master key is missing.' },

@@ -178,8 +178,8 @@ export function runTocsin(args: readonly string[]): Promise<number> {
   const stop = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(name, () => {
-      // A second signal does not wait.
-      if (stop.signal.aborted) process.exit(1)
+      // A second signal does not wait; a terminal that closes may send its own twice.
+      if (stop.signal.aborted && name !== 'SIGHUP') process.exit(1)
       stop.abort()
     })
   // A launcher that starts us under a newer Node.js may be killed without a word: then nobody would stop us.

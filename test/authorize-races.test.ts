@@ -4,9 +4,11 @@ import assert from 'node:assert/strict'
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { DatabaseError } from 'pg'
 import { addApiKey } from '../src/authorize/api-keys.ts'
 import { issueCode } from '../src/authorize/issue-code.ts'
 import { addRealm, listRealms } from '../src/authorize/realms.ts'
+import type { Database } from '../src/db/database.ts'
 import type { RacerAnswer, RacerTask } from './authorize-racer.ts'
 import {
   claimsIn,
@@ -67,6 +69,31 @@ zoneTest('a uuid that is asked for many times at once has one code', async (zone
   for (const { status, body } of refused)
     assert.deepEqual([status, body['errorCode']], [409, 'uuid_already_exists'])
   assert.equal(countEvents(await zone.dump(), 'code.issued'), 1)
+})
+
+/** A database as it is, and the errors of PostgreSQL that ended its transactions: its log quotes their values. */
+function withErrors(db: Database): { readonly db: Database; readonly errors: DatabaseError[] } {
+  const errors: DatabaseError[] = []
+  const transaction: Database['transaction'] = (work) =>
+    db.transaction(work).catch((error: unknown) => {
+      if (error instanceof DatabaseError) errors.push(error)
+      throw error
+    })
+  return { db: { ...db, transaction }, errors }
+}
+
+zoneTest("no uuid and no code's HMAC gets into PostgreSQL's log", async (zone, clock) => {
+  const { db, errors } = withErrors(zone.zone.db)
+  const context = { ...zone.context, db }
+  const uuid = encodeBody(codeRequest(clock.now(), { uuid: UUID }))
+  const replies = await allAtOnce(() => issueCode(context, zone.adminKey, uuid))
+  assert.equal(replies.filter((reply) => outcomeOf(reply) === 'done').length, 1)
+  const drawCode = () => ({ short: '11111111', long: 'the same' })
+  const code = () =>
+    issueCode({ ...context, drawCode }, zone.adminKey, encodeBody(codeRequest(clock.now())))
+  await code()
+  await assert.rejects(code)
+  assert.deepEqual(errors, [])
 })
 
 zoneTest(

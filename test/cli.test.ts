@@ -58,6 +58,10 @@ const AUTHORITY = ['--app', 'a', '--issuer', 'i', '--audience', 'k', '--regions'
 test('wrong usage ends with 2 and one line that says so', async () => {
   for (const args of [
     ['unheard-of'],
+    ['constructor'],
+    ['toString'],
+    ['__proto__'],
+    ['__proto__', 'add'],
     ['stream'],
     ['stream', 'add'],
     ['verify'],
@@ -175,6 +179,10 @@ databaseTest('a deployment is set up by commands alone', async (database, t) => 
     env,
   )
   assert.match(bad.err, /^tocsin: stream_invalid: The period must divide 24 hours\.\n$/)
+  const us = ['stream', 'add', 'x', ...stream, '--key-id', 'a', '--key-version', 'b']
+  const tooLong = await tocsin([...us, '--window-age', '9999999d'], env)
+  assert.equal(tooLong.status, 2)
+  assert.match(tooLong.err, /^tocsin: usage: --window-age must be a duration [^\n]*\n$/)
   const streams = (await run('stream', 'list')) as unknown as { name: string; period: number }[]
   assert.deepEqual(
     streams.map(({ name, period }) => ({ name, period })),

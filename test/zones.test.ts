@@ -1,47 +1,13 @@
 // Test: one login for each zone; promises that neither reads, writes or changes what is the other's, nor becomes the other.
 
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
-import { connectOnce, parseAddress, type Address } from '../src/db/database.ts'
-import { schemaOf, ZONES, type Zone } from '../src/db/zones.ts'
-import { openZones, type OpenZones } from '../src/operate/open-zones.ts'
+import { test } from 'node:test'
+import { parseAddress } from '../src/db/database.ts'
+import { schemaOf, ZONES } from '../src/db/zones.ts'
+import { asLogin, assertDenied, openBoth, otherOf } from './both-zones.ts'
 import { createDatabase, databaseTest, TEST_SERVERS, type TestDatabase } from './database.ts'
 import { asOwner, nameOf } from './submitting-zone.ts'
 import { temporaryFolder } from './temporary-folder.ts'
-
-const DENIED = '42501'
-
-async function openBoth(ownerUrl: string, t: TestContext, folder?: string): Promise<OpenZones> {
-  return openZones({
-    ownerUrl,
-    zoneUrls: {},
-    masterKeyFile: join(folder ?? (await temporaryFolder(t)), 'master.key'),
-    demo: undefined,
-    server: true,
-    timeGrain: 900,
-    poolSize: 2,
-    projections: { key: [], authority: [] },
-    now: () => new Date('2026-03-20T10:00:00Z'),
-  })
-}
-
-type Run = (statement: string) => Promise<Record<string, unknown>[]>
-
-/** Runs `work` with a login's real connection. */
-async function asLogin<Result>(
-  address: Address,
-  work: (run: Run) => Promise<Result>,
-): Promise<Result> {
-  const client = await connectOnce(address)
-  try {
-    return await work(
-      async (statement) => (await client.query<Record<string, unknown>>(statement)).rows,
-    )
-  } finally {
-    await client.end()
-  }
-}
 
 async function tablesOf(db: TestDatabase, schema: string): Promise<string[]> {
   const rows = await asOwner(db, [
@@ -50,13 +16,6 @@ async function tablesOf(db: TestDatabase, schema: string): Promise<string[]> {
   assert.ok(rows.length > 2, `${schema} has tables`)
   return rows.map((row) => `${schema}.${String(row['relname'])}`)
 }
-
-async function assertDenied(run: Run, statements: readonly string[]): Promise<void> {
-  for (const statement of statements)
-    await assert.rejects(run(statement), { code: DENIED }, statement)
-}
-
-const otherOf = (zone: Zone): Zone => (zone === 'key' ? 'authority' : 'key')
 
 databaseTest(
   'neither login reads or writes a table of the other, nor those of the deployment',
@@ -277,20 +236,5 @@ databaseTest(
     await asOwner(db, ['drop schema key_zone, authority_zone, tocsin cascade'])
     await using zones = await openBoth(url, t)
     assert.equal((await asLogin(zones.key.address, (run) => run('table key_zone.event'))).length, 1)
-  },
-)
-
-databaseTest(
-  'a login that was made greater than it should be is cut back when it is made anew',
-  async (db, t) => {
-    const user = `${nameOf(db)}_key`
-    await asOwner(db, [`create role ${user} superuser createrole createdb`])
-    await using zones = await openBoth(db.url, t)
-    const [row] = await asLogin(zones.key.address, (run) =>
-      run(
-        'select rolsuper or rolcreaterole or rolcreatedb or rolinherit as more from pg_roles where rolname = current_user',
-      ),
-    )
-    assert.deepEqual(row, { more: false })
   },
 )

@@ -77,16 +77,22 @@ export const codeProjection: Projection = {
   },
 }
 
+/** Thrown when the realm has a code with this uuid, short form or long form already. */
+export class AlreadyIssued extends Error {
+  override readonly name = 'AlreadyIssued'
+}
+
 async function insertIssued(tx: Transaction, events: readonly StoredEvent[]): Promise<void> {
   if (events.length === 0) return
   const codes = events.map((event) => event.parts[0]?.content as IssuedCode)
-  await tx.query({
+  const { rowCount } = await tx.query({
     name: 'insert-codes',
     text: `insert into verification_code
              (seq, realm, uuid, code_mac, long_code_mac, test_type, symptom_date, test_date,
               expires_at, long_expires_at, api_key, external_issuer)
            select * from unnest($1::bigint[], $2::text[], $3::uuid[], $4::bytea[], $5::bytea[], $6::text[], $7::date[], $8::date[],
-                                $9::bigint[], $10::bigint[], $11::text[], $12::text[])`,
+                                $9::bigint[], $10::bigint[], $11::text[], $12::text[])
+           on conflict do nothing`,
     values: [
       events.map((event) => event.seq),
       codes.map((code) => code.realm),
@@ -102,6 +108,8 @@ async function insertIssued(tx: Transaction, events: readonly StoredEvent[]): Pr
       codes.map((code) => code.externalIssuer),
     ],
   })
+  // An error of PostgreSQL's own would write the uuid into its log.
+  if (rowCount !== codes.length) throw new AlreadyIssued()
 }
 
 async function markClaimed(tx: Transaction, events: readonly StoredEvent[]): Promise<void> {

@@ -1,11 +1,10 @@
 // Authorize: POST /api/issue, a health system asks for a verification code; promises that the code is known to whom it is told and to nobody else.
 
 import { randomUUID } from 'node:crypto'
-import { isUniqueViolation } from '../db/database.ts'
 import { TocsinError } from '../errors.ts'
 import { appendEvents } from '../log/append-event.ts'
 import { findCaller, type Caller } from './api-keys.ts'
-import { codeIssued } from './codes.ts'
+import { AlreadyIssued, codeIssued } from './codes.ts'
 import type { AuthorizeContext } from './context.ts'
 import type { DrawnCode } from './draw-code.ts'
 import { parseIssueRequest, type IssueRequest } from './issue-request.ts'
@@ -66,7 +65,7 @@ export async function makeCode(
       return await recordCode(context, caller, { ...request, uuid }, sendsLong)
     } catch (error) {
       // The same code, or the same uuid at the same moment: the next round tells them apart.
-      if (!isUniqueViolation(error) || draws === MAX_DRAWS) throw error
+      if (!(error instanceof AlreadyIssued) || draws === MAX_DRAWS) throw error
     }
   }
 }

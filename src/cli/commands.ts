@@ -85,7 +85,9 @@ export function findCommand(
   args: readonly string[],
 ): (CommandRow & { readonly words: number }) | undefined {
   for (const words of [2, 1]) {
-    const row = COMMANDS[args.slice(0, words).join(' ')]
+    const name = args.slice(0, words).join(' ')
+    // Every object has words such as `constructor` beside its own.
+    const row = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
     if (row !== undefined && args.length >= words) return { ...row, words }
   }
   return undefined

@@ -1,10 +1,12 @@
 // Cli: what a demo needs to be tried at once: a realm, an authority, API keys and a stream; promises to make only what is missing, and that it is no real deployment.
 
-import { access, open, readFile } from 'node:fs/promises'
+import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { addApiKey, type ApiKeyType } from '../authorize/api-keys.ts'
 import { addRealm, findRealm, type Realm } from '../authorize/realms.ts'
 import type { Config } from '../config.ts'
+import { writePrivateFile } from '../db/private-file.ts'
+import { TocsinError } from '../errors.ts'
 import type { OpenZones } from '../operate/open-zones.ts'
 import { loadSigner, makeSigningKey } from '../publish/signer.ts'
 import { addStream, listStreams } from '../publish/streams.ts'
@@ -44,10 +46,23 @@ export async function setUpDemo(
   return (await readDemoKeys(file)) ?? (await makeDemoKeys(file, zones, now))
 }
 
-/** The API keys of a demo's file, or undefined when there is none. */
+/**
+ * The API keys of a demo's file, or undefined when there is none.
+ *
+ * @throws TocsinError `data_folder_unusable` when the file can't be read or holds something else
+ */
 export async function readDemoKeys(file: string): Promise<DemoKeys | undefined> {
-  const text = await readFile(file, 'utf8').catch(() => undefined)
-  return text === undefined ? undefined : (JSON.parse(text) as DemoKeys)
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new TocsinError('data_folder_unusable', `${file} can't be read.`, { cause: error })
+  })
+  if (text === undefined) return undefined
+  const keys = parseJson(text)
+  if (isDemoKeys(keys)) return keys
+  throw new TocsinError(
+    'data_folder_unusable',
+    `${file} does not hold the API keys of a demo: remove it, and the next start makes new ones.`,
+  )
 }
 
 async function ensureRealm(zones: OpenZones, now: Date): Promise<Realm> {
@@ -102,12 +117,21 @@ async function makeDemoKeys(file: string, zones: OpenZones, now: Date): Promise<
     adminKey: await make('admin'),
     deviceKey: await make('device'),
   }
-  const handle = await open(file, 'wx', 0o600)
+  const made = await writePrivateFile(file, `${JSON.stringify(keys, null, 2)}\n`)
+  // Another start made them at the same time: its keys are the ones that were told.
+  return (made ? undefined : await readDemoKeys(file)) ?? keys
+}
+
+function isDemoKeys(value: unknown): value is DemoKeys {
+  if (typeof value !== 'object' || value === null) return false
+  const fields = value as Readonly<Record<string, unknown>>
+  return ['app', 'adminKey', 'deviceKey'].every((name) => typeof fields[name] === 'string')
+}
+
+function parseJson(text: string): unknown {
   try {
-    await handle.writeFile(`${JSON.stringify(keys, null, 2)}\n`)
-    await handle.sync()
-  } finally {
-    await handle.close()
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
-  return keys
 }

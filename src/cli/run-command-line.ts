@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util'
 import { DatabaseError } from 'pg'
 import { TocsinError } from '../errors.ts'
+import { printable } from '../format/printable.ts'
 import type { Command, CommandContext } from './command.ts'
 import { COMMANDS, findCommand } from './commands.ts'
 import type { Deployment } from './deployment.ts'
@@ -58,7 +59,7 @@ async function run(
     print: (line) => (json ? undefined : output.out(line)),
   }
   const { document, exitCode } = await command.run(context)
-  if (json || command.alwaysDocument === true) output.out(JSON.stringify(document))
+  if (json || command.alwaysDocument === true) output.out(printable(JSON.stringify(document)))
   return exitCode ?? 0
 }
 

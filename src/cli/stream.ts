@@ -84,6 +84,9 @@ function durationOption(context: CommandContext, name: string, absent: number | 
   if (text === undefined && absent !== undefined) return absent
   const seconds = parseDuration(text ?? '')
   if (seconds === undefined)
-    throw new TocsinError('usage', `--${name} must be a duration such as 15m, 2h or 30s.`)
+    throw new TocsinError(
+      'usage',
+      `--${name} must be a duration such as 15m, 2h or 30s, of 68 years at the most.`,
+    )
   return seconds
 }

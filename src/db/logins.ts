@@ -2,6 +2,7 @@
 
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
 import type pg from 'pg'
+import { TocsinError } from '../errors.ts'
 import { unwrapSecret, wrapSecret, type MasterKey } from './secrets.ts'
 import { roleOf, schemaOf, type Zone } from './zones.ts'
 
@@ -16,7 +17,8 @@ export interface Login {
  *
  * The password is random and kept in `tocsin.login`, wrapped under the master key: whoever reads the table has nothing.
  *
- * @throws TocsinError `master_key_wrong` when the kept password was wrapped under another master key
+ * @throws TocsinError `master_key_wrong` when the kept password was wrapped under another master key; `login_taken` when a
+ * role has the name that isn't as an earlier Tocsin would have left it
  */
 export async function ensureLogin(
   client: pg.Client,
@@ -39,6 +41,7 @@ export async function ensureLogin(
       ? randomBytes(24).toString('base64url')
       : unwrapSecret(masterKey, `login ${zone}`, kept.wrapped_password).toString('utf8')
   if (kept === undefined) {
+    await refuseForeignRole(client, user)
     await setPassword(client, user, password)
     await client.query(
       'insert into tocsin.login (zone, role_name, wrapped_password) values ($1, $2, $3)',
@@ -70,24 +73,35 @@ async function roleExists(client: pg.Client, user: string): Promise<boolean> {
   return (await client.query('select 1 from pg_roles where rolname = $1', [user])).rowCount === 1
 }
 
-async function setPassword(client: pg.Client, user: string, password: string): Promise<void> {
-  const { rows } = await client.query<Record<string, boolean>>(
-    `select rolsuper as nosuperuser, rolcreatedb as nocreatedb, rolcreaterole as nocreaterole, rolinherit as noinherit
-     from pg_roles where rolname = $1`,
+/** A database that was dropped and made anew finds its logins, plain ones; any other role is somebody else's. */
+async function refuseForeignRole(client: pg.Client, user: string): Promise<void> {
+  // The owner is a member of the roles that it made, from PostgreSQL 16 on.
+  const { rows } = await client.query<{ plain: boolean }>(
+    `select rolcanlogin
+       and not (rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls)
+       and not exists (select 1 from pg_auth_members where member = role.oid)
+       and not exists (select 1 from pg_auth_members join pg_roles as member on member.oid = pg_auth_members.member
+                       where roleid = role.oid and member.rolname <> current_user and not member.rolsuper) as plain
+     from pg_roles as role where rolname = $1`,
     [user],
   )
-  // Of a role that is there, only what is too much is taken: that takes a superuser, which an owner need not be.
-  const attributes = Object.entries(rows[0] ?? NEW_ROLE).flatMap(([name, asked]) =>
-    asked ? [name] : [],
-  )
-  // The server is given the verifier, so that the password itself is in none of its logs.
-  await client.query(
-    `${rows[0] === undefined ? 'create' : 'alter'} role ${client.escapeIdentifier(user)} login ${attributes.join(' ')}
-     password ${client.escapeLiteral(scramVerifier(password))}`,
-  )
+  if (rows[0]?.plain === false)
+    throw new TocsinError(
+      'login_taken',
+      `There is a role "${user}" already that is no plain login without memberships: drop or rename it, or name the zones' logins yourself.`,
+    )
 }
 
-const NEW_ROLE = { nosuperuser: true, nocreatedb: true, nocreaterole: true, noinherit: true }
+async function setPassword(client: pg.Client, user: string, password: string): Promise<void> {
+  // Of a role that is there nothing else is changed: that would take a superuser, which an owner need not be.
+  const start = (await roleExists(client, user))
+    ? `alter role ${client.escapeIdentifier(user)}`
+    : `create role ${client.escapeIdentifier(user)} nosuperuser nocreatedb nocreaterole`
+  // The server is given the verifier, so that the password itself is in none of its logs.
+  await client.query(
+    `${start} login noinherit password ${client.escapeLiteral(scramVerifier(password))}`,
+  )
+}
 
 /** What PostgreSQL stores of a password (RFC 5802, RFC 7677): 4,096 rounds, its own default. */
 function scramVerifier(password: string): string {

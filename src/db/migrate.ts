@@ -38,13 +38,12 @@ export async function readMigrations(folder: URL = FOLDER): Promise<Migration[]>
   return migrations
 }
 
-// "TOCSIN" in ASCII: the advisory lock under which the schema is changed, one process at a time.
-const MIGRATION_LOCK = 0x544f4353494en
-
 /**
- * Brings the schema to this version, then runs `after` under the same lock (for what is made once, such as logins).
+ * Brings the schema to this version, then runs `after` (for what is made once, such as logins).
  *
- * Each migration is one transaction, in both zones and with its rows in `tocsin.migration`: a crash leaves it done or not begun.
+ * Each migration is one transaction, in both zones and with its rows in `tocsin.migration`: a crash leaves it done or not
+ * begun. So is `after`. Each of them first locks that table, which no zone's login can reach, so that one process at a
+ * time does it; the others then find it done. An advisory lock would be anybody's to take.
  *
  * @param owner the owner's login, not a zone's
  * @param brought the migrations of this version
@@ -59,22 +58,51 @@ export async function migrate<Result>(
   const migrations = brought ?? (await readMigrations())
   const client = await connectOnce(owner)
   try {
-    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
-    await client.query(`create schema if not exists tocsin`)
-    await client.query(
-      `create table if not exists tocsin.migration (
-         number integer not null, zone text not null, name text not null, digest text not null,
-         primary key (number, zone))`,
-    )
-    await applyPending(client, migrations)
-    return await after(client)
+    await client.query(MAKE_TABLE)
+    for (;;) {
+      const done = await underLock(client, async () => {
+        const pending = await findPending(client, migrations)
+        if (pending === undefined) return { result: await after(client) }
+        await applyOne(client, pending)
+        return undefined
+      })
+      if (done !== undefined) return done.result
+    }
   } finally {
     // Ending the session gives the lock back, whatever happened.
     await client.end().catch(() => undefined)
   }
 }
 
-async function applyPending(client: pg.Client, migrations: readonly Migration[]): Promise<void> {
+// What is locked must be there first. Of several that make it at once, the others wait for the first, and then find it made.
+const MAKE_TABLE = `do $$ begin
+  if to_regclass('tocsin.migration') is null then
+    create schema if not exists tocsin;
+    create table if not exists tocsin.migration (
+      number integer not null, zone text not null, name text not null, digest text not null,
+      primary key (number, zone));
+  end if;
+exception when unique_violation or duplicate_schema or duplicate_table then null;
+end $$`
+
+async function underLock<Result>(client: pg.Client, work: () => Promise<Result>): Promise<Result> {
+  await client.query('begin')
+  try {
+    await client.query('lock table tocsin.migration in exclusive mode')
+    const result = await work()
+    await client.query('commit')
+    return result
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined)
+    throw error
+  }
+}
+
+/** The first migration that isn't applied yet. */
+async function findPending(
+  client: pg.Client,
+  migrations: readonly Migration[],
+): Promise<Migration | undefined> {
   const { rows } = await client.query<{ number: number; zone: Zone; digest: string }>(
     'select number, zone, digest from tocsin.migration',
   )
@@ -93,26 +121,20 @@ async function applyPending(client: pg.Client, migrations: readonly Migration[])
         'schema_changed',
         `Migration ${migration.name} was applied in another form: restore the file, and put the change in a new one.`,
       )
-    if (digests.includes(undefined)) await applyOne(client, migration)
+    if (digests.includes(undefined)) return migration
   }
+  return undefined
 }
 
 async function applyOne(client: pg.Client, migration: Migration): Promise<void> {
-  await client.query('begin')
-  try {
-    for (const zone of migration.zones) {
-      const schema = schemaOf(zone)
-      await client.query(`create schema if not exists ${schema}`)
-      await client.query(`set local search_path = ${schema}`)
-      await client.query(migration.text)
-      await client.query(
-        'insert into tocsin.migration (number, zone, name, digest) values ($1, $2, $3, $4)',
-        [migration.number, zone, migration.name, migration.digest],
-      )
-    }
-    await client.query('commit')
-  } catch (error) {
-    await client.query('rollback').catch(() => undefined)
-    throw error
+  for (const zone of migration.zones) {
+    const schema = schemaOf(zone)
+    await client.query(`create schema if not exists ${schema}`)
+    await client.query(`set local search_path = ${schema}`)
+    await client.query(migration.text)
+    await client.query(
+      'insert into tocsin.migration (number, zone, name, digest) values ($1, $2, $3, $4)',
+      [migration.number, zone, migration.name, migration.digest],
+    )
   }
 }

@@ -1,8 +1,9 @@
 // Db: the master key and what is wrapped under it; promises that a secret at rest is useless without the master key's file.
 
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import { chmod, open, readFile, stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { TocsinError } from '../errors.ts'
+import { writePrivateFile } from './private-file.ts'
 
 /** The key that wraps all others: 32 bytes, read from a file of its own. Prints as nothing. */
 export class MasterKey {
@@ -25,10 +26,11 @@ export class MasterKey {
 /**
  * Reads the master key's file (64 hex digits); makes it when `create` is true and there is none.
  *
- * @throws TocsinError `master_key_missing`, `master_key_wrong` (not 64 hex digits), `file_mode_unsafe` (others may read it)
+ * @throws TocsinError `master_key_missing`, `master_key_wrong` (not 64 hex digits), `file_mode_unsafe` (others may read it), `file_not_written`
  */
 export async function loadMasterKey(file: string, create: boolean): Promise<MasterKey> {
-  if (create) await createMasterKey(file)
+  // One that is there stays: somebody else made it first, or an earlier start did.
+  if (create) await writePrivateFile(file, `${randomBytes(32).toString('hex')}\n`)
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     throw new TocsinError('master_key_missing', `The master key ${file} can't be read.`, {
       cause: error,
@@ -49,22 +51,6 @@ export async function refuseReadableByOthers(file: string): Promise<void> {
       'file_mode_unsafe',
       `${file} may be read by others than its owner: chmod 600 ${file}`,
     )
-}
-
-async function createMasterKey(file: string): Promise<void> {
-  try {
-    const handle = await open(file, 'wx', 0o600)
-    try {
-      await handle.writeFile(`${randomBytes(32).toString('hex')}\n`)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await chmod(file, 0o600)
-  } catch (error) {
-    // Somebody else made it first, or an earlier start did.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  }
 }
 
 /** Encrypts a secret under the master key (AES-256-GCM: nonce 12, ciphertext, tag 16), bound to its name. */

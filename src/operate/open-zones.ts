@@ -2,6 +2,8 @@
 
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import type pg from 'pg'
+import { checkLogin, roleAt } from '../db/check-login.ts'
 import { openDatabase, parseAddress, type Address, type Database } from '../db/database.ts'
 import { ensureLogin, grantZone } from '../db/logins.ts'
 import { migrate } from '../db/migrate.ts'
@@ -58,7 +60,8 @@ const DEMO_TIME_GRAIN = 10
  * Migrates, makes the logins, opens pools and begins the logs.
  *
  * @throws TocsinError `master_key_missing` when secrets were wrapped before and the key's file is gone, `master_key_wrong`,
- * `schema_newer`, `schema_changed`, `unavailable`, `configuration_invalid` (a demo can't become a real deployment, nor the reverse)
+ * `schema_newer`, `schema_changed`, `unavailable`, `login_taken`, `configuration_invalid` (a demo can't become a real deployment,
+ * nor the reverse; a login that the operator made reaches more than its zone)
  */
 export async function openZones(options: OpenOptions): Promise<OpenZones> {
   const owner = parseAddress(options.ownerUrl)
@@ -79,22 +82,12 @@ export async function openZones(options: OpenOptions): Promise<OpenZones> {
     await mkdir(dirname(options.masterKeyFile), { recursive: true })
     // Only a new deployment may make a key: with an old one it would hide that the right key is gone.
     const masterKey = await loadMasterKey(options.masterKeyFile, isNew)
-    const addresses: Record<string, Address> = {}
-    for (const zone of ZONES) {
-      const given = options.zoneUrls[zone]
-      if (given === undefined)
-        addresses[zone] = { ...owner, ...(await ensureLogin(client, zone, masterKey)) }
-      else {
-        addresses[zone] = parseAddress(given)
-        await grantZone(client, zone, addresses[zone].user ?? '')
-      }
-    }
+    const addresses = await prepareLogins(client, owner, options.zoneUrls, masterKey)
     if (isNew) await client.query('insert into tocsin.deployment (demo) values ($1)', [demo])
     return { demo, masterKey, addresses }
   })
   const timeGrain = options.timeGrain ?? (prepared.demo ? DEMO_TIME_GRAIN : TIME_GRAIN)
-  const open = (zone: Zone) =>
-    openZone(zone, prepared.addresses[zone] as Address, timeGrain, options)
+  const open = (zone: Zone) => openZone(zone, prepared.addresses[zone], timeGrain, options)
   const key = await open('key')
   const authority = await open('authority')
   return {
@@ -107,6 +100,31 @@ export async function openZones(options: OpenOptions): Promise<OpenZones> {
       await Promise.all([key, authority].flatMap((zone) => [zone.db.close(), zone.copyDb.close()]))
     },
   }
+}
+
+/** Makes the logins that the operator has not, and grants each its zone. */
+async function prepareLogins(
+  client: pg.Client,
+  owner: Address,
+  zoneUrls: OpenOptions['zoneUrls'],
+  masterKey: MasterKey,
+): Promise<Record<Zone, Address>> {
+  const prepare = async (zone: Zone) => {
+    const given = zoneUrls[zone]
+    if (given === undefined) {
+      const login = await ensureLogin(client, zone, masterKey)
+      return { address: { ...owner, ...login }, role: login.user }
+    }
+    const address = parseAddress(given)
+    return { address, role: await roleAt(address) }
+  }
+  const key = await prepare('key')
+  const authority = await prepare('authority')
+  const roles = { key: key.role, authority: authority.role }
+  const named = ZONES.filter((zone) => zoneUrls[zone] !== undefined)
+  for (const zone of named) await checkLogin(client, zone, roles)
+  for (const zone of named) await grantZone(client, zone, roles[zone])
+  return { key: key.address, authority: authority.address }
 }
 
 async function openZone(

@@ -1,8 +1,9 @@
 // Publish: what signs export files; promises that the private key stays in its file and that its file is nobody else's to read.
 
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { open, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { p256 } from '@noble/curves/nist.js'
+import { writePrivateFile } from '../db/private-file.ts'
 import { refuseReadableByOthers } from '../db/secrets.ts'
 import { TocsinError } from '../errors.ts'
 
@@ -46,22 +47,15 @@ export async function loadSigner(file: string): Promise<Signer> {
  */
 export async function makeSigningKey(file: string): Promise<string> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
-  try {
-    const handle = await open(file, 'wx', 0o600)
-    try {
-      await handle.writeFile(privateKey.export({ type: 'pkcs8', format: 'pem' }))
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST')
-      throw new TocsinError(
-        'signing_key_invalid',
-        `${file} exists already: a key is never overwritten.`,
-      )
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  const made = await writePrivateFile(file, pem).catch((error: unknown) => {
     throw new TocsinError('signing_key_invalid', `${file} can't be written.`, { cause: error })
-  }
+  })
+  if (!made)
+    throw new TocsinError(
+      'signing_key_invalid',
+      `${file} exists already: a key is never overwritten.`,
+    )
   return publicHalf(privateKey)
 }
 

@@ -1,0 +1,66 @@
+// Test: the command on a machine with an older Node.js, where a launcher runs it on the one that the package brings.
+
+import assert from 'node:assert/strict'
+import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import { delimiter, join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { databaseTest, type TestDatabase } from './database.ts'
+import { temporaryFolder } from './temporary-folder.ts'
+
+const COMMAND = join(import.meta.dirname, '../bin/tocsin')
+
+/** A Node.js of this machine that can't run the command itself. */
+function olderNode(): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  return folders
+    .map((folder) => join(folder, 'node'))
+    .find((node) => {
+      const { stdout } = spawnSync(node, ['--version'], { encoding: 'utf8' })
+      const version = Number(/^v(\d+)/.exec(stdout ?? '')?.[1] ?? NaN)
+      return version >= 20 && version < 24
+    })
+}
+
+/** Starts a process, waits until it serves, has it told to stop, and gives its exit status. */
+async function stopped(
+  [file, ...args]: readonly [string, ...string[]],
+  env: Record<string, string>,
+  tell: (child: ChildProcessWithoutNullStreams) => void,
+): Promise<number | null> {
+  const child = spawn(file, args, { env: { ...process.env, ...env } })
+  const closed = new Promise<number | null>((resolve) => child.once('close', resolve))
+  let out = ''
+  await new Promise<void>((resolve, reject) => {
+    void closed.then(() => reject(new Error(`it ended early: ${out}`)))
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text
+      if (out.includes('serving http')) resolve()
+    })
+  })
+  tell(child)
+  return closed
+}
+
+async function environment({ url }: TestDatabase, t: TestContext): Promise<Record<string, string>> {
+  return { TOCSIN_DATABASE_URL: url, TOCSIN_DATA: await temporaryFolder(t), TOCSIN_PORT: '0' }
+}
+
+databaseTest('one Ctrl-C in a terminal stops it cleanly', async (db, t) => {
+  const node = olderNode()
+  const hasTerminal = spawnSync('script', ['--version'], { encoding: 'utf8' })
+  if (node === undefined) return t.skip('no older Node.js is installed')
+  if (!hasTerminal.stdout?.includes('util-linux')) return t.skip('script is not installed')
+  const run = ['script', '-qec', `'${node}' '${COMMAND}' start`, '/dev/null'] as const
+  const status = await stopped(run, await environment(db, t), (child) => child.stdin.write('\x03'))
+  assert.equal(status, 0)
+})
+
+databaseTest('a signal to the launcher alone stops what it runs', async (db, t) => {
+  const node = olderNode()
+  if (node === undefined) return t.skip('no older Node.js is installed')
+  const env = await environment(db, t)
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    const status = await stopped([node, COMMAND, 'start'], env, (child) => child.kill(name))
+    assert.equal(status, 0, name)
+  }
+})
