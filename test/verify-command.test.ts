@@ -1,68 +1,14 @@
 // Test: `tocsin verify`, as an auditor calls it: files, folders and addresses, and an exit status that can be relied on.
 
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
-import { EXPORT_START, exportKey, makeExport, makeSigner } from './export-files.ts'
-import { temporaryFolder } from './temporary-folder.ts'
-
-const TOCSIN = join(import.meta.dirname, '../bin/tocsin')
-const signer = makeSigner()
-
-interface Outcome {
-  readonly status: number
-  readonly out: string
-  readonly err: string
-  /** The last line of standard output. */
-  readonly document: Record<string, unknown>
-}
-
-/** Calls the command. A folder that is not there stands for the data: verifying needs none. */
-async function verify(...args: string[]): Promise<Outcome> {
-  const env = { PATH: process.env['PATH'], TOCSIN_DATA: '/nowhere/data' }
-  const [status, out, err] = await new Promise<[number, string, string]>((resolve) =>
-    execFile(process.execPath, [TOCSIN, 'verify', ...args], { env }, (error, stdout, stderr) =>
-      resolve([typeof error?.code === 'number' ? error.code : 0, stdout, stderr]),
-    ),
-  )
-  const last = out.trimEnd().split('\n').at(-1) ?? ''
-  const document = last.startsWith('{') ? (JSON.parse(last) as Record<string, unknown>) : {}
-  return { status, out, err, document }
-}
-
-/** A stream's folder with three hours, an index, and the public key beside it. */
-async function publishHours(t: TestContext) {
-  const root = await temporaryFolder(t)
-  const stream = join(root, 'exports/us')
-  await mkdir(stream, { recursive: true })
-  const names = [1, 2, 3].map((hour) => hourName(hour))
-  for (const [index, name] of names.entries())
-    await writeFile(join(stream, name), hourBytes(index + 1))
-  await writeFile(join(stream, 'index.txt'), names.map((name) => `us/${name}`).join('\n'))
-  const key = join(root, 'key.pem')
-  await writeFile(key, signer.publicKey)
-  return { root, stream, names, key, first: join(stream, names[0] ?? '') }
-}
-
-function hourName(hour: number): string {
-  const start = EXPORT_START + hour * 3_600
-  return `${start}-${start + 3_600}-00001.zip`
-}
-
-function hourBytes(hour: number): Uint8Array {
-  const startTimestamp = EXPORT_START + hour * 3_600
-  return makeExport({
-    signers: [signer],
-    keys: [exportKey(hour), exportKey(10 + hour)],
-    revisedKeys: hour === 3 ? [exportKey(1, { reportType: 5 })] : [],
-    header: { startTimestamp, endTimestamp: startTimestamp + 3_600 },
-  })
-}
+import { test } from 'node:test'
+import { EXPORT_START, makeExport, makeSigner } from './export-files.ts'
+import { hourBytes, publishHours, verify } from './verify-process.ts'
 
 test('a file is valid under its key, with or without the name of the key', async (t) => {
   const { first, key, names } = await publishHours(t)

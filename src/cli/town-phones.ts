@@ -2,7 +2,8 @@
 
 import { deriveIdentifiers, IDENTIFIER_BYTES } from '../format/gaen-derivation.ts'
 import { INTERVALS_PER_DAY } from '../format/intervals.ts'
-import { followFeed, type FeedState } from '../verify/follow-feed.ts'
+import type { FeedState } from '../verify/feed-state.ts'
+import { followFeed } from '../verify/follow-feed.ts'
 import { createMatcher, type ObservedIdentifier } from '../verify/match.ts'
 import { issueCode, uploadKeys, verifyCode, type PhoneService } from './phone-client.ts'
 import { startOfTownDay, type Positive, type Town } from './town.ts'

@@ -1,6 +1,7 @@
 // Cli: where the files to verify lie; promises the same reading of a URL, a folder and a file.
 
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { open, readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { TocsinError } from '../errors.ts'
 import { download, httpFeed, type DownloadOptions, type FeedSource } from '../verify/feed-source.ts'
@@ -28,7 +29,8 @@ export async function* verifyTarget(
   options: DownloadOptions,
 ): AsyncGenerator<TargetEvent, void> {
   try {
-    if (/^https?:\/\//i.test(target)) yield* verifyUrl(new URL(target), keys, limits, options)
+    if (/^[a-z][a-z0-9+.-]*:\/\//i.test(target))
+      yield* verifyUrl(parseAddress(target), keys, limits, options)
     else yield* verifyPath(resolve(target), keys, limits)
   } catch (error) {
     if (
@@ -40,6 +42,15 @@ export async function* verifyTarget(
   }
 }
 
+/** The address may hold a password, so it isn't repeated. @throws TocsinError `target_unreadable` */
+function parseAddress(target: string): URL {
+  if (URL.canParse(target) && /^https?:/i.test(target)) return new URL(target)
+  throw new TocsinError(
+    'target_unreadable',
+    'The address can not be understood: it must begin with https:// or http://, and name a host.',
+  )
+}
+
 async function* verifyUrl(
   url: URL,
   keys: readonly LoadedKey[],
@@ -49,7 +60,7 @@ async function* verifyUrl(
   const { pathname } = url
   if (pathname.endsWith('.zip')) {
     const bytes = await download(url.href, limits.maxFileBytes, 'file_too_large', limits, options)
-    yield await verifyOne(basename(pathname), bytes, keys, limits)
+    yield await verifyOne(basename(pathname), () => bytes, keys, limits)
     return
   }
   if (!pathname.endsWith('/index.txt')) url.pathname = `${pathname.replace(/\/$/, '')}/index.txt`
@@ -71,7 +82,9 @@ async function* verifyPath(
     return
   }
   if (!found.isDirectory()) {
-    yield await verifyOne(basename(path), await readLimited(path, limits), keys, limits)
+    if (!found.isFile()) throw new TocsinError('target_unreadable', `${path} is no regular file.`)
+    const bytes = await readZip(path, limits.maxFileBytes)
+    yield await verifyOne(basename(path), () => bytes, keys, limits)
     return
   }
   const names = await readdir(path)
@@ -86,28 +99,40 @@ async function* verifyPath(
       `${path} has neither an index.txt nor zip files: name the folder of one stream.`,
     )
   for (const name of oldestFirst(zips))
-    yield await verifyOne(name, await readLimited(join(path, name), limits), keys, limits)
+    yield await verifyOne(name, () => readZip(join(path, name), limits.maxFileBytes), keys, limits)
 }
 
 /** A stream's folder, wherever it was copied to: what the index calls `<stream>/<file>` lies beside the index. */
 function folderFeed(folder: string, limits: Limits): FeedSource {
   return {
-    readIndex: () => readLimited(join(folder, 'index.txt'), limits),
-    readFile: (name) =>
-      readLimited(join(folder, name.includes('/') ? name.slice(name.indexOf('/')) : name), limits),
+    readIndex: () =>
+      readLimited(join(folder, 'index.txt'), limits.maxIndexBytes, 'index_too_large'),
+    readFile: (name, maxBytes) =>
+      readZip(join(folder, name.includes('/') ? name.slice(name.indexOf('/')) : name), maxBytes),
   }
 }
 
 /** @throws VerificationError `file_missing`, `file_too_large` */
-async function readLimited(path: string, limits: Limits): Promise<Uint8Array> {
+async function readZip(path: string, maxBytes: number): Promise<Uint8Array> {
+  return await readLimited(path, maxBytes, 'file_too_large')
+}
+
+/** @throws VerificationError `file_missing`, also for what is no regular file, and `tooLarge` */
+async function readLimited(
+  path: string,
+  maxBytes: number,
+  tooLarge: 'file_too_large' | 'index_too_large',
+): Promise<Uint8Array> {
   try {
-    const { size } = await stat(path)
-    if (size > limits.maxFileBytes)
-      throw new VerificationError(
-        'file_too_large',
-        `${path} has more than ${limits.maxFileBytes} bytes.`,
-      )
-    return await readFile(path)
+    // Opening a pipe would else wait for somebody who writes to it.
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    const found = await file.stat()
+    if (!found.isFile()) throw new VerificationError('file_missing', `${path} is no regular file.`)
+    if (found.size > maxBytes)
+      throw new VerificationError(tooLarge, `${path} has more than ${maxBytes} bytes.`)
+    // As much as it had: a file that grows meanwhile isn't read without end.
+    const { buffer, bytesRead } = await file.read(new Uint8Array(found.size), 0, found.size, 0)
+    return buffer.subarray(0, bytesRead)
   } catch (cause) {
     if (cause instanceof VerificationError) throw cause
     throw new VerificationError('file_missing', `${path} can't be read.`, { cause })
@@ -116,12 +141,12 @@ async function readLimited(path: string, limits: Limits): Promise<Uint8Array> {
 
 async function verifyOne(
   file: string,
-  bytes: Uint8Array,
+  read: () => Uint8Array | Promise<Uint8Array>,
   keys: readonly LoadedKey[],
   limits: Limits,
 ): Promise<TargetEvent> {
   try {
-    return { type: 'file', file, export: await verifyExportWith(bytes, keys, limits) }
+    return { type: 'file', file, export: await verifyExportWith(await read(), keys, limits) }
   } catch (error) {
     if (error instanceof VerificationError) return { type: 'refused', file, error }
     throw error

@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { TocsinError } from '../errors.ts'
+import { printable } from '../format/printable.ts'
 import { DEFAULT_LIMITS } from '../verify/limits.ts'
 import { loadTrustedKeys, type LoadedKey } from '../verify/trusted-keys.ts'
 import { VerificationError, type Finding, type Verdict } from '../verify/verification-error.ts'
@@ -50,7 +51,9 @@ export const verifyCommand: Command = {
     'key-id': { type: 'string', help: 'its id; left out, the key is tried on every signature' },
     'key-version': { type: 'string', help: 'its version' },
   },
-  async run(context) {
+  async run(given) {
+    // Names and sentences come from whoever made the files.
+    const context = { ...given, print: (line: string) => given.print(printable(line)) }
     const [target, ...others] = context.positionals
     if (target === undefined || others.length > 0)
       throw new TocsinError('usage', 'Say what to verify: one URL, folder or file.')
@@ -63,6 +66,8 @@ export const verifyCommand: Command = {
       }
     } catch (error) {
       // Whatever else went wrong says nothing about the files.
+      if (error instanceof TocsinError)
+        throw new TocsinError(error.code, printable(error.message), { cause: error })
       if (!(error instanceof VerificationError)) throw error
       refuse(document, error)
     }

@@ -5,14 +5,19 @@ import { equalBytes } from './bytes.ts'
 import { crc32 } from './crc32.ts'
 import { FormatError } from './format-error.ts'
 
-// APPNOTE.TXT 6.3, sections 4.3.7, 4.3.12, 4.3.16, 4.4.4.
+// APPNOTE.TXT 6.3, sections 4.3.7, 4.3.9, 4.3.12, 4.3.16, 4.4.4, 4.5.
 const LOCAL_HEADER = 0x04034b50
 const LOCAL_BYTES = 30
 const CENTRAL_HEADER = 0x02014b50
 const CENTRAL_BYTES = 46
 const END_OF_CENTRAL = 0x06054b50
 const END_BYTES = 22
+const DATA_DESCRIPTOR = 0x08074b50
 const ENCRYPTED = 0x2041
+/** Checksum and sizes follow the data. */
+const STREAMED = 0x0008
+/** Extra fields by which some readers take other sizes (zip64) or another name (Info-ZIP's Unicode path). */
+const REFUSED_EXTRAS = [0x0001, 0x7075]
 const STORED = 0
 const DEFLATED = 8
 
@@ -32,11 +37,10 @@ export type Inflate = (compressed: Uint8Array, maxSize: number) => Promise<Uint8
 /** An export has two entries; a few more may come some day. */
 const MAX_ENTRIES = 16
 const MAX_NAME_BYTES = 255
-const MAX_COMMENT_BYTES = 65_535
 
 /**
  * Lists the entries of a zip. What two readers could understand differently is refused: a name that comes twice, an entry
- * that its own header describes otherwise, entries that overlap, bytes before the first or behind the directory.
+ * that its own header describes otherwise, entries that overlap, bytes that belong to no entry, wherever they are, comments.
  *
  * @throws FormatError `zip_malformed`
  */
@@ -58,20 +62,31 @@ export function listZip(bytes: Uint8Array): ZipEntry[] {
     offset += entry.length
   }
   if (offset !== end) throw zipMalformed('its directory is longer than its entries')
-  checkPlaces(placed, start)
+  checkPlaces(view, placed, start)
   return placed.map(({ entry }) => entry)
 }
 
-/** From the first byte to the directory, entries lie one behind the other, each name once. */
-function checkPlaces(placed: readonly PlacedEntry[], directory: number): void {
+/** From the first byte to the directory, entries lie one behind the other without a gap, each name once. */
+function checkPlaces(view: DataView, placed: readonly PlacedEntry[], directory: number): void {
   const names = new Set(placed.map(({ entry }) => entry.name))
   if (names.size < placed.length) throw zipMalformed('a name is in it twice')
+  const sorted = [...placed].sort((a, b) => a.from - b.from)
   let covered = 0
-  for (const { entry, from, to } of [...placed].sort((a, b) => a.from - b.from)) {
-    if (from < covered || (covered === 0 && from !== 0) || to > directory)
-      throw zipMalformed(`${entry.name} is not where it should be`)
-    covered = to
+  for (const [index, each] of sorted.entries()) {
+    if (each.from !== covered) throw zipMalformed('an entry is not where it should be')
+    covered = each.to
+    if (each.isStreamed) covered = checkDescriptor(view, each, sorted[index + 1]?.from ?? directory)
   }
+  if (covered !== directory) throw zipMalformed('there is more in it than its directory says')
+}
+
+/** Checksum and sizes between the data and `next`, behind a signature or not. @returns where they end */
+function checkDescriptor(view: DataView, { to, row }: PlacedEntry, next: number): number {
+  const hasSignature = next - to === 16 && view.getUint32(to, true) === DATA_DESCRIPTOR
+  const values = hasSignature ? to + 4 : to
+  if (next - values !== 12 || [0, 4, 8].some((at) => differs(view, values + at, row + 16 + at)))
+    throw zipMalformed('what follows an entry is not what its directory says')
+  return next
 }
 
 /** The entry of a name. @throws FormatError `zip_entry_missing` */
@@ -115,22 +130,21 @@ async function inflateEntry(entry: ZipEntry, inflate: Inflate): Promise<Uint8Arr
   }
 }
 
+/** The end of the directory is the end of the zip: in a comment, other readers could find another directory. */
 function findEnd(view: DataView): number {
-  const last = view.byteLength - END_BYTES
-  for (let offset = last; offset >= Math.max(0, last - MAX_COMMENT_BYTES); offset--)
-    if (
-      view.getUint32(offset, true) === END_OF_CENTRAL &&
-      offset + END_BYTES + view.getUint16(offset + 20, true) === view.byteLength
-    )
-      return offset
-  throw zipMalformed('it has no directory')
+  const end = view.byteLength - END_BYTES
+  if (end < 0 || view.getUint32(end, true) !== END_OF_CENTRAL || view.getUint16(end + 20, true) > 0)
+    throw zipMalformed('it does not end with its directory')
+  return end
 }
 
-/** An entry, where its header begins and its data ends, and the length of its row in the directory. */
+/** An entry, where its header begins and its data ends, and where its row in the directory is. */
 interface PlacedEntry {
   readonly entry: ZipEntry
   readonly from: number
   readonly to: number
+  readonly isStreamed: boolean
+  readonly row: number
   readonly length: number
 }
 
@@ -138,35 +152,74 @@ function readEntry(bytes: Uint8Array, view: DataView, offset: number, end: numbe
   if (offset + CENTRAL_BYTES > end || view.getUint32(offset, true) !== CENTRAL_HEADER)
     throw zipMalformed('its directory is broken')
   const nameLength = view.getUint16(offset + 28, true)
-  const length =
-    CENTRAL_BYTES +
-    nameLength +
-    view.getUint16(offset + 30, true) +
-    view.getUint16(offset + 32, true)
+  const extraLength = view.getUint16(offset + 30, true)
+  const length = CENTRAL_BYTES + nameLength + extraLength + view.getUint16(offset + 32, true)
   if (offset + length > end || nameLength > MAX_NAME_BYTES)
     throw zipMalformed('its directory is broken')
+  const nameAt = offset + CENTRAL_BYTES
+  const name = bytes.subarray(nameAt, nameAt + nameLength)
+  checkExtra(view, nameAt + nameLength, extraLength)
   const from = view.getUint32(offset + 42, true)
-  if (from + LOCAL_BYTES > offset || view.getUint32(from, true) !== LOCAL_HEADER)
-    throw zipMalformed('an entry is missing')
-  const localNameLength = view.getUint16(from + 26, true)
-  const data = from + LOCAL_BYTES + localNameLength + view.getUint16(from + 28, true)
+  const data = checkOwnHeader(bytes, view, offset, from, name)
   const to = data + view.getUint32(offset + 20, true)
   if (to > bytes.length) throw zipMalformed('an entry ends early')
-  const name = bytes.subarray(offset + CENTRAL_BYTES, offset + CENTRAL_BYTES + nameLength)
-  const localName = bytes.subarray(from + LOCAL_BYTES, from + LOCAL_BYTES + localNameLength)
-  const method = view.getUint16(offset + 10, true)
-  if (!equalBytes(name, localName) || view.getUint16(from + 8, true) !== method)
-    throw zipMalformed('an entry is not what its directory says')
-  if ((view.getUint16(offset + 8, true) | view.getUint16(from + 6, true)) & ENCRYPTED)
-    throw zipMalformed('an entry is encrypted')
   const entry = {
     name: String.fromCharCode(...name),
-    method,
+    method: view.getUint16(offset + 10, true),
     crc: view.getUint32(offset + 16, true),
     size: view.getUint32(offset + 24, true),
     data: bytes.subarray(data, to),
   }
-  return { entry, from, to, length }
+  const isStreamed = (view.getUint16(offset + 8, true) & STREAMED) !== 0
+  return { entry, from, to, isStreamed, row: offset, length }
+}
+
+/** That an entry's own header, at `from`, says what its row in the directory says. @returns where its data begins */
+function checkOwnHeader(
+  bytes: Uint8Array,
+  view: DataView,
+  row: number,
+  from: number,
+  name: Uint8Array,
+): number {
+  if (from + LOCAL_BYTES > row || view.getUint32(from, true) !== LOCAL_HEADER)
+    throw zipMalformed('an entry is missing')
+  const flags = view.getUint16(row + 8, true)
+  const method = view.getUint16(row + 10, true)
+  const nameLength = view.getUint16(from + 26, true)
+  const nameAt = from + LOCAL_BYTES
+  const isStreamed = (flags & STREAMED) !== 0
+  if (
+    view.getUint16(from + 6, true) !== flags ||
+    view.getUint16(from + 8, true) !== method ||
+    !equalBytes(name, bytes.subarray(nameAt, nameAt + nameLength)) ||
+    [0, 4, 8].some(
+      (at) =>
+        differs(view, from + 14 + at, row + 16 + at) &&
+        !(isStreamed && view.getUint32(from + 14 + at, true) === 0),
+    )
+  )
+    throw zipMalformed('an entry is not what its directory says')
+  if (flags & ENCRYPTED) throw zipMalformed('an entry is encrypted')
+  if (isStreamed && method === STORED) throw zipMalformed('an entry does not say where it ends')
+  const extraLength = view.getUint16(from + 28, true)
+  checkExtra(view, nameAt + nameLength, extraLength)
+  return nameAt + nameLength + extraLength
+}
+
+function differs(view: DataView, a: number, b: number): boolean {
+  return view.getUint32(a, true) !== view.getUint32(b, true)
+}
+
+/** Extra fields: an id and a length of 16 bits each, then as many bytes. */
+function checkExtra(view: DataView, start: number, length: number): void {
+  const end = start + length
+  let offset = start
+  while (offset + 4 <= Math.min(end, view.byteLength)) {
+    if (REFUSED_EXTRAS.includes(view.getUint16(offset, true)))
+      throw zipMalformed('an entry has fields that not every reader understands')
+    offset += 4 + view.getUint16(offset + 2, true)
+  }
 }
 
 function zipMalformed(problem: string): FormatError {

@@ -3,6 +3,7 @@
 import { decodeEcdsaSignature } from '../format/ecdsa-signature.ts'
 import { FormatError } from '../format/format-error.ts'
 import { SIGNATURE_ALGORITHM, type ExportSignature } from '../format/gaen-signature.ts'
+import { isPlainName } from '../format/printable.ts'
 import type { SignatureInfo } from '../format/signature-info.ts'
 import type { LoadedKey } from './trusted-keys.ts'
 import { VerificationError, type Finding } from './verification-error.ts'
@@ -84,16 +85,30 @@ export function findSignatureOddities(
   listed: readonly SignatureInfo[],
 ): Finding[] {
   const findings: Finding[] = []
-  for (const info of checked) {
-    const name = `The signature of key "${info.verificationKeyId}", version "${info.verificationKeyVersion}",`
+  for (const [index, info] of checked.entries()) {
+    const { verificationKeyId, verificationKeyVersion, signatureAlgorithm } = info
+    // export.sig is not signed: what stands there may be anybody's, so a name that nobody would choose is not repeated.
+    const isPlain = [verificationKeyId, verificationKeyVersion, signatureAlgorithm].every(
+      isPlainName,
+    )
+    const name = isPlain
+      ? `The signature of key "${verificationKeyId}", version "${verificationKeyVersion}",`
+      : `Signature ${index + 1}`
+    if (!isPlain)
+      findings.push({
+        code: 'signature_name_odd',
+        sentence: `${name} names its key or algorithm with other characters than printable ones, or too many.`,
+      })
     if (info.verdict === 'wrong')
       findings.push({ code: 'signature_wrong', sentence: `${name} is wrong; another is right.` })
     if (info.verdict === 'unknown')
       findings.push({ code: 'signature_unknown', sentence: `${name} is of no trusted key.` })
-    if (info.signatureAlgorithm !== SIGNATURE_ALGORITHM)
+    if (signatureAlgorithm !== SIGNATURE_ALGORITHM)
       findings.push({
         code: 'algorithm_unusual',
-        sentence: `${name} calls its algorithm "${info.signatureAlgorithm}", not ${SIGNATURE_ALGORITHM}.`,
+        sentence: isPlain
+          ? `${name} calls its algorithm "${signatureAlgorithm}", not ${SIGNATURE_ALGORITHM}.`
+          : `${name} does not call its algorithm ${SIGNATURE_ALGORITHM}.`,
       })
     if (!listed.some((each) => sameKey(each, info)))
       findings.push({

@@ -6,7 +6,8 @@ export { EXPORT_REPORT_TYPES, REPORT_TYPE_NAMES, type ReportType } from '../form
 export type { SignatureInfo } from '../format/signature-info.ts'
 export type { CheckedSignature } from './check-signatures.ts'
 export type { DownloadOptions } from './feed-source.ts'
-export { followFeed, type FeedEvent, type FeedState, type FollowOptions } from './follow-feed.ts'
+export type { FeedState } from './feed-state.ts'
+export { followFeed, type FeedEvent, type FollowOptions } from './follow-feed.ts'
 export { DEFAULT_LIMITS, type Limits } from './limits.ts'
 export {
   createMatcher,

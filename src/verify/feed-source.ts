@@ -8,8 +8,12 @@ import { VerificationError } from './verification-error.ts'
 export interface FeedSource {
   /** The bytes of index.txt. @throws VerificationError `download_failed`, `file_missing`, `index_too_large` */
   readIndex(): Promise<Uint8Array>
-  /** The bytes of a file that the index names. @throws VerificationError `download_failed`, `file_missing`, `file_too_large` */
-  readFile(name: string): Promise<Uint8Array>
+  /**
+   * The bytes of a file that the index names, if it has no more than these.
+   *
+   * @throws VerificationError `download_failed`, `file_missing`, `file_too_large`
+   */
+  readFile(name: string, maxBytes: number): Promise<Uint8Array>
 }
 
 /** What downloads need besides an address. */
@@ -36,8 +40,35 @@ export function httpFeed(index: string, limits: Limits, options: DownloadOptions
   return {
     readIndex: () =>
       download(index, limits.maxIndexBytes, 'index_too_large', limits, options, 'no-cache'),
-    readFile: (name) =>
-      download(new URL(name, base).href, limits.maxFileBytes, 'file_too_large', limits, options),
+    readFile: (name, maxBytes) =>
+      download(new URL(name, base).href, maxBytes, 'file_too_large', limits, options),
+  }
+}
+
+/** A source for one look: when its files have come to `maxLookBytes`, believed or not, it throws `look_too_large`. */
+export function limitLook(source: FeedSource, limits: Pick<Limits, 'maxLookBytes'>): FeedSource {
+  let left = limits.maxLookBytes
+  const refuse = (cause?: unknown) =>
+    new VerificationError(
+      'look_too_large',
+      `The files that are new have more than ${limits.maxLookBytes} bytes: another look goes on from here.`,
+      { cause },
+    )
+  return {
+    readIndex: () => source.readIndex(),
+    async readFile(name, maxBytes) {
+      if (left <= 0) throw refuse()
+      const max = Math.min(left, maxBytes)
+      try {
+        const bytes = await source.readFile(name, max)
+        left -= bytes.length
+        return bytes
+      } catch (error) {
+        if (!(error instanceof VerificationError && error.code === 'file_too_large')) throw error
+        left -= max
+        throw max < maxBytes ? refuse(error) : error
+      }
+    },
   }
 }
 
@@ -54,6 +85,7 @@ export async function download(
   options: DownloadOptions,
   cache: 'default' | 'no-cache' = 'default',
 ): Promise<Uint8Array> {
+  checkAddress(url)
   const timeout = AbortSignal.timeout(limits.timeoutMs)
   const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal])
   const request = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
@@ -67,6 +99,16 @@ export async function download(
     const why = timeout.aborted ? `took more than ${limits.timeoutMs} ms` : 'failed'
     throw new VerificationError('download_failed', `The download of ${url} ${why}.`, { cause })
   }
+}
+
+/** Browsers and Node.js refuse such an address too, but repeat it in their error. */
+function checkAddress(url: string): void {
+  const { username, password } = new URL(url)
+  if (username !== '' || password !== '')
+    throw new VerificationError(
+      'download_failed',
+      'Published files are for everybody: leave the user name and password out of the address.',
+    )
 }
 
 function checkStatus(response: Response, url: string): void {

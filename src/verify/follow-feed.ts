@@ -1,18 +1,13 @@
 // Verify: what is new in a feed; promises each key once, from verified files only, oldest file first.
 
 import type { ExportKey } from '../format/gaen-export.ts'
-import { httpFeed, type DownloadOptions, type FeedSource } from './feed-source.ts'
+import { httpFeed, limitLook, type DownloadOptions, type FeedSource } from './feed-source.ts'
+import { startMemory, type FeedState, type Memory } from './feed-state.ts'
 import { DEFAULT_LIMITS, type Limits } from './limits.ts'
 import { parseFileName, readIndex } from './read-index.ts'
 import { loadTrustedKeys, type LoadedKey, type TrustedKey } from './trusted-keys.ts'
-import { VerificationError, type Finding } from './verification-error.ts'
+import { VerificationError } from './verification-error.ts'
 import { verifyExportWith, type VerifiedExport } from './verify-export.ts'
-
-/** What a client keeps between two looks at a feed, as JSON. */
-export interface FeedState {
-  /** The files that were read, as far as the index still lists them. */
-  readonly seen: readonly string[]
-}
 
 /** What comes out of a feed. */
 export type FeedEvent =
@@ -20,7 +15,10 @@ export type FeedEvent =
   | { readonly type: 'key' | 'revisedKey'; readonly key: ExportKey; readonly file: string }
   /** All keys of a file were given. */
   | { readonly type: 'file'; readonly file: string; readonly export: VerifiedExport }
-  /** A file was not believed; none of its keys was given, and the next look tries it again. */
+  /**
+   * A file was not believed; none of its keys was given, and the next look tries it again, unless it is `file_repeated`: the
+   * keys were given before.
+   */
   | { readonly type: 'refused'; readonly file: string; readonly error: VerificationError }
   /** What to keep, if one stops here: comes after every file and at the end. */
   | { readonly type: 'state'; readonly state: FeedState }
@@ -40,7 +38,7 @@ export interface FollowOptions extends DownloadOptions {
  * Follows a feed: downloads what its index lists and wasn't seen before, verifies each file and gives its keys.
  *
  * @throws VerificationError `trusted_key_invalid`; `index_invalid`, `index_too_large`; `file_missing` when there is no index;
- * `download_failed`, also in the midst of it: the last state says where to go on
+ * `download_failed`, `look_too_large`, `too_many_refused`, also in the midst of it: the last state says where to go on
  */
 export async function* followFeed(options: FollowOptions): AsyncGenerator<FeedEvent, void> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
@@ -64,25 +62,29 @@ export async function* followFiles(
   limits: Limits,
   state: FeedState = { seen: [] },
 ): AsyncGenerator<FileEvent, void> {
-  const listed = readIndex(await source.readIndex(), limits)
-  const seenBefore = new Set(state.seen)
-  const seen = listed.filter((name) => seenBefore.has(name))
-  for (const file of listed) {
-    if (seenBefore.has(file)) continue
-    const verified = await readOne(source, file, keys, limits)
-    if (verified instanceof VerificationError) {
-      yield { type: 'refused', file, error: verified }
-      continue
-    }
-    yield { type: 'file', file, export: verified }
+  const look = limitLook(source, limits)
+  const memory = startMemory(state, limits)
+  let refused = 0
+  for (const file of readIndex(await look.readIndex(), limits)) {
+    if (memory.hasSeen(file)) continue
+    const verified = await readOne(look, file, keys, limits)
+    const error = verified instanceof VerificationError ? verified : findRepeat(memory, verified)
+    if (error !== undefined && ++refused > limits.maxRefusedFiles)
+      throw new VerificationError(
+        'too_many_refused',
+        `More than ${limits.maxRefusedFiles} files of the feed are not believed.`,
+      )
+    if (error !== undefined) yield { type: 'refused', file, error }
+    if (verified instanceof VerificationError) continue
+    if (error === undefined) yield { type: 'file', file, export: verified }
     // Only now: whoever stops in the midst of a file gets it again.
-    seen.push(file)
-    yield { type: 'state', state: { seen: [...seen] } }
+    memory.remember(file, verified)
+    yield { type: 'state', state: memory.state() }
   }
-  yield { type: 'state', state: { seen } }
+  yield { type: 'state', state: memory.state() }
 }
 
-/** A file, or why it is not believed. That a server is away says nothing about a file, so that is thrown. */
+/** A file, or why it is not believed. That no more can be read says nothing about a file, so that is thrown. */
 async function readOne(
   source: FeedSource,
   file: string,
@@ -90,8 +92,10 @@ async function readOne(
   limits: Limits,
 ): Promise<VerifiedExport | VerificationError> {
   try {
-    const verified = await verifyExportWith(await source.readFile(file), keys, limits)
-    return { ...verified, findings: [...verified.findings, ...findName(file, verified)] }
+    const zip = await source.readFile(file, limits.maxFileBytes)
+    const verified = await verifyExportWith(zip, keys, limits)
+    checkName(file, verified)
+    return verified
   } catch (error) {
     if (error instanceof VerificationError && error.verdict !== 'unavailable') return error
     throw error
@@ -99,17 +103,20 @@ async function readOne(
 }
 
 /** A server that gives one file under another's name withholds the other. */
-function findName(file: string, { header }: VerifiedExport): Finding[] {
+function checkName(file: string, { header }: VerifiedExport): void {
   const named = parseFileName(file)
   if (
-    named === undefined ||
-    (named.start === header.startTimestamp && named.end === header.endTimestamp)
+    named !== undefined &&
+    (named.start !== header.startTimestamp || named.end !== header.endTimestamp)
   )
-    return []
-  return [
-    {
-      code: 'name_differs',
-      sentence: `The file's time span is ${header.startTimestamp}-${header.endTimestamp}, not what its name says.`,
-    },
-  ]
+    throw new VerificationError(
+      'name_differs',
+      `The file's time span is ${header.startTimestamp}-${header.endTimestamp}, not what its name says.`,
+    )
+}
+
+/** Names and zips are not signed: without any key, a server could offer one file as many. */
+function findRepeat(memory: Memory, verified: VerifiedExport): VerificationError | undefined {
+  if (!memory.hasGiven(verified)) return undefined
+  return new VerificationError('file_repeated', 'The file is one that came under another name.')
 }

@@ -6,6 +6,10 @@ export interface Limits {
   readonly maxFileBytes: number
   /** An export.bin: 1,000,000 keys have 34 MB. */
   readonly maxExportBytes: number
+  /** All files of one look at a feed, also those that are refused. */
+  readonly maxLookBytes: number
+  /** Files of one look that are not believed. */
+  readonly maxRefusedFiles: number
   readonly maxIndexBytes: number
   /** Lines of an index. */
   readonly maxIndexFiles: number
@@ -17,6 +21,9 @@ export interface Limits {
 export const DEFAULT_LIMITS: Limits = {
   maxFileBytes: 24 * 2 ** 20,
   maxExportBytes: 48 * 2 ** 20,
+  maxLookBytes: 512 * 2 ** 20,
+  // More than the hourly files of 14 days, which another signing key may have made.
+  maxRefusedFiles: 500,
   maxIndexBytes: 2 ** 20,
   maxIndexFiles: 10_000,
   timeoutMs: 60_000,

@@ -1,5 +1,6 @@
 // Verify: the list of a feed's files; promises names that lead nowhere but below the feed's own address, oldest first.
 
+import { printable } from '../format/printable.ts'
 import type { Limits } from './limits.ts'
 import { VerificationError } from './verification-error.ts'
 
@@ -35,7 +36,7 @@ export function readIndex(
     if (!isFileName(name))
       throw new VerificationError(
         'index_invalid',
-        `Line ${index + 1} of the index is no file of this feed: ${JSON.stringify(name.slice(0, 80))}.`,
+        `Line ${index + 1} of the index is no file of this feed: ${printable(JSON.stringify(name.slice(0, 80)))}.`,
       )
     names.add(name)
     if (names.size > limits.maxIndexFiles)

@@ -24,6 +24,10 @@ export type VerificationProblem =
   | 'index_too_large'
   | 'file_too_large'
   | 'file_missing'
+  | 'file_repeated'
+  | 'name_differs'
+  | 'look_too_large'
+  | 'too_many_refused'
   | 'download_failed'
 
 /**
@@ -45,7 +49,8 @@ export class VerificationError extends Error {
   get verdict(): Exclude<Verdict, 'valid'> {
     if (this.code === 'signature_missing' || this.code === 'signature_not_trusted')
       return 'untrusted'
-    return this.code === 'download_failed' ? 'unavailable' : 'invalid'
+    if (this.code === 'download_failed' || this.code === 'look_too_large') return 'unavailable'
+    return 'invalid'
   }
 }
 
@@ -65,6 +70,6 @@ export type FindingCode =
   | 'signature_unknown'
   | 'signature_wrong'
   | 'signature_info_differs'
+  | 'signature_name_odd'
   | 'algorithm_unusual'
   | 'entry_unknown'
-  | 'name_differs'

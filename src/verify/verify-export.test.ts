@@ -203,6 +203,20 @@ test('a key that breaks a rule makes the file invalid although it is signed', as
   }
 })
 
+test('who signed a file is asked before anything in it is looked at', async () => {
+  const wrong = { keys: [exportKey(1, { keyData: new Uint8Array(15) })] }
+  await refuses(
+    makeExport({ signers: [stranger], ...wrong }),
+    'signature_not_trusted',
+    'a wrong key that a stranger signed',
+  )
+  await refuses(makeExport(wrong), 'signature_missing', 'a wrong key that nobody signed')
+  const { bin, sig } = makeEntries({ signers: [signer], ...wrong })
+  bin[bin.length - 1] = (bin.at(-1) as number) ^ 1
+  const zip = makeZip({ 'export.bin': bin, 'export.sig': sig })
+  await refuses(zip, 'signature_invalid', 'a wrong key that was changed after signing')
+})
+
 test('values at the edge of the rules are valid', async () => {
   for (const fields of [
     { rollingPeriod: 1 },

@@ -1,8 +1,10 @@
 // Verify: one export file, from zip to keys; promises that no key is handed on before a trusted signature over all of them was checked.
 
+import { encodeHex } from '../format/bytes.ts'
 import { FormatError } from '../format/format-error.ts'
 import { readExport, type ExportEntry, type ExportHeader } from '../format/gaen-export.ts'
 import { decodeSignatureList, type ExportSignature } from '../format/gaen-signature.ts'
+import { isPlainName } from '../format/printable.ts'
 import { extractEntry, findEntry, listZip } from '../format/read-zip.ts'
 import { checkContents } from './check-keys.ts'
 import {
@@ -21,6 +23,8 @@ export interface VerifiedExport {
   readonly keys: number
   readonly revisedKeys: number
   readonly signatures: readonly CheckedSignature[]
+  /** SHA-256 of export.bin, in hexadecimal digits: the zip around it is not signed. */
+  readonly digest: string
   /** What is odd, though nothing that makes the file invalid. */
   readonly findings: readonly Finding[]
   /** The keys, one by one. `keyData` is a view of the whole file: copy it to keep it. */
@@ -51,12 +55,14 @@ export async function verifyExportWith(
 ): Promise<VerifiedExport> {
   try {
     const { exportBin, signatureList, findings } = await unpack(zip, limits)
+    // First: a stranger's file is not worth the work of reading its keys.
+    const signatures = await checkSignatures(exportBin, signatureList, keys)
     const contents = checkContents(exportBin)
     checkBatch(contents.header, signatureList)
-    const signatures = await checkSignatures(exportBin, signatureList, keys)
     return {
       ...contents,
       signatures,
+      digest: await digestOf(exportBin),
       findings: [
         ...findings,
         ...contents.findings,
@@ -69,6 +75,11 @@ export async function verifyExportWith(
       throw new VerificationError(error.code, error.message, { cause: error })
     throw error
   }
+}
+
+async function digestOf(exportBin: Uint8Array): Promise<string> {
+  const bytes = exportBin as Uint8Array<ArrayBuffer>
+  return encodeHex(new Uint8Array(await globalThis.crypto.subtle.digest('SHA-256', bytes)))
 }
 
 const BIN = 'export.bin'
@@ -90,7 +101,7 @@ async function unpack(zip: Uint8Array, limits: Limits) {
     .filter((entry) => entry !== bin && entry !== sig)
     .map(({ name }): Finding => ({
       code: 'entry_unknown',
-      sentence: `The zip has an entry ${JSON.stringify(name)} that phones don't read.`,
+      sentence: `The zip has an entry ${isPlainName(name) ? `"${name}"` : 'with an odd name'} that phones don't read.`,
     }))
   return { exportBin, signatureList, findings }
 }
