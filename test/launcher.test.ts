@@ -50,7 +50,7 @@ databaseTest('one Ctrl-C in a terminal stops it cleanly', async (db, t) => {
   const hasTerminal = spawnSync('script', ['--version'], { encoding: 'utf8' })
   if (node === undefined) return t.skip('no older Node.js is installed')
   if (!hasTerminal.stdout?.includes('util-linux')) return t.skip('script is not installed')
-  const run = ['script', '-qec', `'${node}' '${COMMAND}' start`, '/dev/null'] as const
+  const run = ['script', '-qec', `exec '${node}' '${COMMAND}' start`, '/dev/null'] as const
   const status = await stopped(run, await environment(db, t), (child) => child.stdin.write('\x03'))
   assert.equal(status, 0)
 })
