@@ -43,8 +43,9 @@ async function writeThrough(file: string, content: string): Promise<void> {
   }
 }
 
-async function syncFolder(folder: string): Promise<void> {
-  // Windows has no such call.
+/** Makes the names in a folder durable: those of new files are not before. */
+export async function syncFolder(folder: string): Promise<void> {
+  // Windows can't open a folder, and writes its entries through.
   if (process.platform === 'win32') return
   const handle = await open(folder, 'r')
   try {

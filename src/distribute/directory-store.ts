@@ -4,6 +4,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { chmod, link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { syncFolder } from '../db/private-file.ts'
 import { TocsinError } from '../errors.ts'
 import { publicKind } from './public-paths.ts'
 import { storeFailed } from './store-error.ts'
@@ -142,17 +143,6 @@ async function finishFile(file: string): Promise<void> {
   const handle = await open(file, 'r+')
   try {
     await handle.chmod(FILE_MODE)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  // Windows can't open a folder, and writes its entries through.
-  if (process.platform === 'win32') return
-  const handle = await open(folder, 'r')
-  try {
     await handle.sync()
   } finally {
     await handle.close()
