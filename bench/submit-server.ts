@@ -9,6 +9,7 @@ import { createLogger } from '../src/operate/logger.ts'
 import { openKeyZone } from '../test/open-key-zone.ts'
 import { parsePublishRequest } from '../src/submit/parse-publish.ts'
 import { addHealthAuthority } from '../src/submit/health-authorities.ts'
+import { startSubmissionThread } from '../src/submit/submission-thread.ts'
 import type { Route } from '../src/http/route.ts'
 import type { TestAuthority } from '../test/key-zone.ts'
 
@@ -19,25 +20,23 @@ if (mode === 'ours') {
   const zone = await openKeyZone(databaseUrl, folder, () => new Date())
   const authority = JSON.parse(readFileSync(authorityFile, 'utf8')) as TestAuthority
   await zone.db.transaction((tx) => addHealthAuthority(tx, zone.writer, authority, new Date()))
-  await listen(keyZoneRoutes(zone.submit))
+  const thread = { address: zone.address, poolSize: 8, settings: zone.settings }
+  const { submit } = await startSubmissionThread(thread, () => new Date())
+  await listen(keyZoneRoutes(submit))
 } else {
   const poolSize = Number(mode.replace('floor', ''))
   const db = openDatabase(parseAddress(databaseUrl), 'public', poolSize, false)
   await db.query(
     sql`create table if not exists floor (id bigint generated always as identity primary key, body bytea)`,
   )
-  await listen([floorRoute(async (body) => void (await db.query(insert(body))))])
+  await listen([
+    floorRoute(
+      async (body) => void (await db.query(sql`insert into floor (body) values (${body})`)),
+    ),
+  ])
 }
 
-function insert(body: Uint8Array) {
-  return {
-    name: 'floor',
-    text: 'insert into floor (body) values ($1)',
-    values: [body.subarray(0, 200)],
-  }
-}
-
-/** The least that a durable answer costs: parse the request, insert one row, commit, answer. */
+/** The least that a durable answer costs: parse the request, insert it as one row, which commits, answer. */
 function floorRoute(store: (body: Uint8Array) => Promise<void>): Route {
   return {
     methods: ['POST'],

@@ -1,6 +1,5 @@
 // Main: the whole server in the order of its flow; promises to hand every step what it needs, and to stop cleanly.
 
-import { createSecretKey } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { authorityProjections, openAuthorize } from './authorize/context.ts'
 import type { Deployment, OpenData, RunningServer, ServerOptions } from './cli/deployment.ts'
@@ -23,12 +22,9 @@ import type { PublisherContext } from './publish/publisher-context.ts'
 import { runPublisher } from './publish/run-publisher.ts'
 import { loadSigner } from './publish/signer.ts'
 import { streamProjection } from './publish/streams.ts'
-import { createAcceptReports } from './submit/accept-reports.ts'
-import { createGroupCommit } from './submit/group-commit.ts'
-import { createAuthorityCache, healthAuthorityProjection } from './submit/health-authorities.ts'
-import type { PublishContext } from './submit/publish-v1.ts'
+import { healthAuthorityProjection } from './submit/health-authorities.ts'
 import { reportProjection } from './submit/report.ts'
-import { createRevisionTokens } from './submit/revision-token.ts'
+import { startSubmissionThread, type SubmissionThread } from './submit/submission-thread.ts'
 
 /** Every table of the key zone that follows from events. */
 export const keyProjections: readonly Projection[] = [
@@ -108,7 +104,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     config.tokenIssuer,
     now,
   )
-  const submit = await submitContext(config, zones, now)
+  const { submit } = opened.use(await startSubmissions(config, zones, now))
   const publisher = opened.use(
     runPublisher(
       publisherContext(config, zones, clock),
@@ -153,24 +149,21 @@ async function listen(app: FastifyInstance, { host, port }: Config): Promise<str
   }
 }
 
-/** Submissions that are committed together at the most: enough to share a commit, few enough to keep its locks short. */
-const MAX_GROUP = 64
-
-async function submitContext(
+async function startSubmissions(
   config: Config,
   zones: OpenZones,
   now: () => Date,
-): Promise<PublishContext> {
-  const { db, writer } = zones.key
-  return {
-    findAuthority: createAuthorityCache(db, () => performance.now()),
-    commit: createGroupCommit(MAX_GROUP, config.maxWaiting, createAcceptReports(db, writer, now)),
-    tokens: createRevisionTokens(await zoneSecret(db, zones.masterKey, 'revision token')),
-    fingerprintKey: createSecretKey(await zoneSecret(db, zones.masterKey, 'fingerprint')),
+): Promise<SubmissionThread> {
+  const { address, db } = zones.key
+  const secret = (name: string) => zoneSecret(db, zones.masterKey, name)
+  const settings = {
     timeGrain: zones.timeGrain,
     clockLeewaySeconds: config.clockLeeway,
-    now,
+    maxWaiting: config.maxWaiting,
+    revisionTokenSecret: await secret('revision token'),
+    fingerprintSecret: await secret('fingerprint'),
   }
+  return startSubmissionThread({ address, poolSize: config.poolSize, settings }, now)
 }
 
 /** Runs the command line in this process. @returns the exit status */

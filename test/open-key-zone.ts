@@ -1,6 +1,5 @@
 // Test helper: opens the key zone alone, with everything that a submission and a release need.
 
-import { createSecretKey } from 'node:crypto'
 import { join } from 'node:path'
 import { openDirectoryStore } from '../src/distribute/directory-store.ts'
 import { zoneSecret } from '../src/db/zone-secrets.ts'
@@ -11,11 +10,8 @@ import { reportProjection } from '../src/submit/report.ts'
 import { openZones, type OpenZone } from '../src/operate/open-zones.ts'
 import type { PublisherContext } from '../src/publish/publish-due.ts'
 import { loadSigner } from '../src/publish/signer.ts'
-import { createAcceptReports } from '../src/submit/accept-reports.ts'
-import { createGroupCommit } from '../src/submit/group-commit.ts'
-import { createAuthorityCache } from '../src/submit/health-authorities.ts'
 import type { PublishContext } from '../src/submit/publish-v1.ts'
-import { createRevisionTokens } from '../src/submit/revision-token.ts'
+import { createPublishContext, type SubmissionSettings } from '../src/submit/submission-context.ts'
 
 const keyProjections = [
   healthAuthorityProjection,
@@ -26,6 +22,7 @@ const keyProjections = [
 
 /** A key zone, open. */
 export interface TestKeyZone extends OpenZone, AsyncDisposable {
+  readonly settings: SubmissionSettings
   readonly submit: PublishContext
   readonly publisher: PublisherContext
   readonly publicFolder: string
@@ -51,18 +48,18 @@ export async function openKeyZone(
   })
   const { key: zone, masterKey } = zones
   const publicFolder = join(folder, 'public')
+  const settings: SubmissionSettings = {
+    timeGrain,
+    clockLeewaySeconds: 5,
+    maxWaiting: 2_000,
+    revisionTokenSecret: await zoneSecret(zone.db, masterKey, 'revision token'),
+    fingerprintSecret: await zoneSecret(zone.db, masterKey, 'fingerprint'),
+  }
   return {
     ...zone,
     publicFolder,
-    submit: {
-      findAuthority: createAuthorityCache(zone.db, () => performance.now()),
-      commit: createGroupCommit(64, 2_000, createAcceptReports(zone.db, zone.writer, now)),
-      tokens: createRevisionTokens(await zoneSecret(zone.db, masterKey, 'revision token')),
-      fingerprintKey: createSecretKey(await zoneSecret(zone.db, masterKey, 'fingerprint')),
-      timeGrain,
-      clockLeewaySeconds: 5,
-      now,
-    },
+    settings,
+    submit: createPublishContext(zone.db, settings, now),
     publisher: {
       db: zone.db,
       copyDb: zone.copyDb,

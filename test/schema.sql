@@ -219,6 +219,10 @@ create table key_zone.stream (
   constraint stream_window_age_check CHECK ((window_age >= 0))
 );
 
+-- function: store_keys
+
+-- function: store_reports
+
 create schema tocsin;
 
 create table tocsin.deployment (

@@ -37,6 +37,11 @@ export interface Transaction extends Queryable {
   readonly [inTransaction]: true
   /** The bare client, for COPY. */
   readonly client: PoolClient
+  /**
+   * Sends the commit right behind statements that were sent already, instead of after their answers. Only an error keeps
+   * them from being committed, no answer does.
+   */
+  commitWith(statements: Promise<unknown>): void
 }
 
 /** A pool of connections with one login. */
@@ -162,10 +167,18 @@ async function runTransaction<Result>(
       if (over) throw new Error('the transaction is over')
       return client.query(statement)
     }
-    const result = await work({ client, query } as Transaction)
+    const last: Promise<unknown>[] = []
+    const commitWith = (statements: Promise<unknown>) => {
+      statements.catch(() => undefined)
+      last.push(statements)
+    }
+    const result = await work({ client, query, commitWith } as Transaction)
     over = true
+    const committed = client.query('commit')
+    committed.catch(() => undefined)
     await begun
-    const done = await client.query('commit')
+    await allWritten(last)
+    const done = await committed
     // A transaction in which a statement failed answers COMMIT with ROLLBACK, not with an error.
     if (done.command !== 'COMMIT') throw new Error('the transaction was rolled back at commit')
     return result
@@ -178,9 +191,28 @@ async function runTransaction<Result>(
   }
 }
 
+/** The SQLSTATE of an error that PostgreSQL reported; undefined for any other. */
+export function sqlStateOf(error: unknown): string | undefined {
+  return error instanceof DatabaseError ? error.code : undefined
+}
+
+/**
+ * Waits for statements of one transaction that were sent together. When one failed, those behind it did, too: thrown is the
+ * failure that the others follow from.
+ */
+export async function allWritten(statements: readonly Promise<unknown>[]): Promise<void> {
+  const failures = (await Promise.allSettled(statements)).flatMap((result) =>
+    result.status === 'rejected' ? [result.reason as unknown] : [],
+  )
+  if (failures.length === 0) return
+  throw failures.find((error) => sqlStateOf(error) !== TRANSACTION_ABORTED) ?? failures[0]
+}
+
+const TRANSACTION_ABORTED = '25P02'
+
 /** Whether an error is PostgreSQL's report of a value that a unique index already holds. */
 export function isUniqueViolation(error: unknown): boolean {
-  return error instanceof DatabaseError && error.code === '23505'
+  return sqlStateOf(error) === '23505'
 }
 
 // SQLSTATEs that say the server is away, full, shutting down or closed to connections, not that the statement is wrong.

@@ -2,17 +2,14 @@
 
 import { TocsinError } from '../errors.ts'
 import { MAX_BODY_BYTES } from '../submit/parse-publish.ts'
-import {
-  publishV1,
-  refusePublish,
-  type PublishContext,
-  type PublishReply,
-} from '../submit/publish-v1.ts'
+import { replyPadding } from '../operate/reply-padding.ts'
+import { refusePublish, type PublishReply } from '../submit/publish-v1.ts'
+import type { Submit } from '../submit/submission-thread.ts'
 import { isJson, type Route, type RouteReply } from './route.ts'
 import { PUBLISH_REPLY, PUBLISH_REQUEST } from './schemas.ts'
 
 /** Submissions. */
-export function keyZoneRoutes(submit: PublishContext): Route[] {
+export function keyZoneRoutes(submit: Submit): Route[] {
   return [
     {
       methods: ['POST'],
@@ -38,7 +35,7 @@ export function keyZoneRoutes(submit: PublishContext): Route[] {
       },
       async handle(request) {
         if (!isJson(request)) throw new TocsinError('unsupported_media_type')
-        return toReply(await publishV1(submit, request.body, request.headers['user-agent'] ?? ''))
+        return toReply(await submit(request.body, request.headers['user-agent'] ?? ''))
       },
       refuse: (error) => toReply(refusePublish(error)),
     },
@@ -49,6 +46,6 @@ function toReply({ status, trackingId, body }: PublishReply): RouteReply {
   return {
     status,
     headers: { 'tocsin-tracking-id': trackingId, 'x-api-version': 'v1' },
-    json: body,
+    json: { ...body, padding: replyPadding() },
   }
 }

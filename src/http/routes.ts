@@ -2,7 +2,7 @@
 
 import type { AuthorizeContext } from '../authorize/context.ts'
 import type { Download, DownloadReply } from '../distribute/serve-files.ts'
-import type { PublishContext } from '../submit/publish-v1.ts'
+import type { Submit } from '../submit/submission-thread.ts'
 import { authorityZoneRoutes } from './authority-zone-routes.ts'
 import type { HomeDescription } from './home.ts'
 import { keyZoneRoutes } from './key-zone-routes.ts'
@@ -12,7 +12,7 @@ import type { Route } from './route.ts'
 
 /** What the routes need of the running server. */
 export interface RouteContext {
-  readonly submit: PublishContext
+  readonly submit: Submit
   readonly authorize: AuthorizeContext
   readonly serveFile: (download: Download) => Promise<DownloadReply>
   /** Throws when a database is away. */

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { bigintArray, byteaArray, textArray } from '../db/binary-array.ts'
-import type { Transaction } from '../db/database.ts'
+import { allWritten, type Transaction } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 import type { Projection } from './projection.ts'
 import {
@@ -26,12 +26,18 @@ export function truncateToGrain(now: Date, timeGrain: number): number {
   return Math.floor(now.getTime() / 1000 / timeGrain) * timeGrain
 }
 
+/** The head, locked: events up to `count` get numbers from `firstSeq` on. */
+export interface LockedHead {
+  readonly firstSeq: number
+  readonly count: number
+  /** When they are accepted: unix seconds, truncated to the time grain. */
+  readonly grain: number
+}
+
 /**
  * Appends events and writes what follows from them, in the transaction of the caller.
  *
  * The head row is locked here and until the transaction ends, so this comes last: whoever holds it makes everybody wait.
- * The grain is the later of the clock's and the head's: an event that commits late cannot fall into a window that
- * was planned meanwhile.
  *
  * @returns the events with their numbers, in the order given
  */
@@ -42,10 +48,68 @@ export async function appendEvents(
   now: Date,
 ): Promise<StoredEvent[]> {
   if (events.length === 0) return []
-  const { firstSeq, grain } = await lockHead(tx, events, truncateToGrain(now, writer.timeGrain))
-  const stored = events.map((event, index) => ({ ...event, seq: firstSeq + index, grain }))
-  await Promise.all([insertEvents(tx, stored), ...project(tx, writer.projections, stored)])
+  // A change of configuration is what carries a part of that retention: readers compare this number to see it.
+  const lastOfConfiguration = events.findLastIndex((event) =>
+    event.parts.some((part) => part.retention === 'configuration'),
+  )
+  const head = await lockHead(tx, writer, events.length, now, lastOfConfiguration)
+  const { stored, written } = writeEvents(tx, writer, head, events)
+  await written
   return stored
+}
+
+/**
+ * Locks the head until the transaction ends, for at most `count` events.
+ *
+ * The grain is the later of the clock's and the head's: an event that commits late cannot fall into a window that
+ * was planned meanwhile.
+ *
+ * @param lastOfConfiguration which of the events, from 0, is the last that changes the configuration; -1 for none
+ */
+export async function lockHead(
+  tx: Transaction,
+  writer: LogWriter,
+  count: number,
+  now: Date,
+  lastOfConfiguration = -1,
+): Promise<LockedHead> {
+  const { rows } = await tx.query<{ next_seq: number; grain: number }>({
+    name: 'lock-head',
+    text: `update log_head set
+             next_seq = next_seq + $1,
+             grain = greatest(grain, $2::bigint),
+             configuration_seq = case when $3 < 0 then configuration_seq else next_seq + $3 end
+           returning next_seq, grain`,
+    values: [count, truncateToGrain(now, writer.timeGrain), lastOfConfiguration],
+  })
+  const head = rows[0]
+  if (head === undefined) throw new Error('the log has no head row')
+  return { firstSeq: head.next_seq - count, count, grain: head.grain }
+}
+
+/**
+ * Sends what stores events behind a locked head, and what follows from them. Numbers that are left over are given back.
+ *
+ * @returns the events with their numbers, in the order given; and when they are written
+ */
+export function writeEvents(
+  tx: Transaction,
+  writer: LogWriter,
+  head: LockedHead,
+  events: readonly NewEvent[],
+): { readonly stored: StoredEvent[]; readonly written: Promise<void> } {
+  const { firstSeq, grain } = head
+  const stored = events.map((event, index) => ({ ...event, seq: firstSeq + index, grain }))
+  const nextSeq = firstSeq + events.length
+  const written = allWritten([
+    // First, so that the database works on them while the events are encoded.
+    ...project(tx, writer.projections, stored),
+    ...(events.length === 0 ? [] : [insertEvents(tx, stored)]),
+    ...(events.length === head.count
+      ? []
+      : [tx.query(sql`update log_head set next_seq = ${nextSeq}::bigint`)]),
+  ])
+  return { stored, written }
 }
 
 /** Raises the head's grain, so that every event from now on is accepted at or after it. */
@@ -63,29 +127,6 @@ export function project(
     const followed = events.filter((event) => projection.types.includes(event.type))
     return followed.length === 0 ? [] : [projection.apply(tx, followed)]
   })
-}
-
-async function lockHead(
-  tx: Transaction,
-  events: readonly NewEvent[],
-  clockGrain: number,
-): Promise<{ firstSeq: number; grain: number }> {
-  // A change of configuration is what carries a part of that retention: readers compare this number to see it.
-  const lastOfConfiguration = events.findLastIndex((event) =>
-    event.parts.some((part) => part.retention === 'configuration'),
-  )
-  const { rows } = await tx.query<{ next_seq: number; grain: number }>({
-    name: 'lock-head',
-    text: `update log_head set
-             next_seq = next_seq + $1,
-             grain = greatest(grain, $2::bigint),
-             configuration_seq = case when $3 < 0 then configuration_seq else next_seq + $3 end
-           returning next_seq, grain`,
-    values: [events.length, clockGrain, lastOfConfiguration],
-  })
-  const head = rows[0]
-  if (head === undefined) throw new Error('the log has no head row')
-  return { firstSeq: head.next_seq - events.length, grain: head.grain }
 }
 
 async function insertEvents(tx: Transaction, events: readonly StoredEvent[]): Promise<void> {

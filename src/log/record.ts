@@ -1,6 +1,6 @@
 // Log: an event as bytes and back (docs/log.md); promises that the same event gives the same bytes, and that a part can be erased without breaking the tree.
 
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { decode, encode } from 'cborg'
 import { TocsinError } from '../errors.ts'
 
@@ -152,7 +152,7 @@ function unknownForm(cause?: unknown): TocsinError {
 }
 
 function digestPart(salt: Uint8Array, content: Uint8Array): Uint8Array {
-  return createHash('sha256').update(salt).update(content).digest()
+  return hash('sha256', Buffer.concat([salt, content]), 'buffer')
 }
 
 // RFC 6962, section 2.1: a leaf is hashed behind the byte 0, an inner node behind the byte 1.
@@ -163,5 +163,5 @@ function hashLeaf(
   digests: unknown[],
 ): Uint8Array {
   const preimage = encode([RECORD_VERSION, event.seq, event.grain, event.type, digests])
-  return createHash('sha256').update(LEAF_PREFIX).update(preimage).digest()
+  return hash('sha256', Buffer.concat([LEAF_PREFIX, preimage]), 'buffer')
 }

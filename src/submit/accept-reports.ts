@@ -4,7 +4,7 @@ import { byteaArray } from '../db/binary-array.ts'
 import type { Database, Transaction } from '../db/database.ts'
 import { TocsinError } from '../errors.ts'
 import { EXPORT_REPORT_TYPES } from '../format/report-type.ts'
-import { appendEvents, type LogWriter } from '../log/append-event.ts'
+import { lockHead, writeEvents, type LogWriter } from '../log/append-event.ts'
 import { decodeEvent, type StoredEvent } from '../log/record.ts'
 import {
   AlreadyStored,
@@ -95,9 +95,12 @@ async function acceptGroup(
       ? []
       : judged.valid.map((key) => key.keyData),
   )
-  const [repeated, known] = await Promise.all([
+  const storable = group.filter(({ judged }) => !(judged instanceof TocsinError)).length
+  // The head is locked with the look-ups in one round trip, and given what it will most likely need.
+  const [repeated, known, head] = await Promise.all([
     findRepeated(tx, group),
     findKnownKeys(tx, lookedUp),
+    storable === 0 ? undefined : lockHead(tx, writer, storable, now),
   ])
   const accepted = new Map<string, { content: ReportContent; platform: Platform }>()
   const refused = group.map((candidate): TocsinError | undefined => {
@@ -111,7 +114,11 @@ async function acceptGroup(
     return undefined
   })
   const events = [...accepted.values()].map((each) => reportEvent(each.content, each.platform))
-  for (const event of await appendEvents(tx, writer, events, now)) addReport(repeated, event)
+  if (head !== undefined) {
+    const { stored, written } = writeEvents(tx, writer, head, events)
+    tx.commitWith(written)
+    for (const event of stored) addReport(repeated, event)
+  }
   return group.map(
     ({ fingerprint }, index) =>
       refused[index] ?? (repeated.get(nameOfBytes(fingerprint)) as AcceptedReport),

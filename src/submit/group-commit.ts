@@ -36,7 +36,10 @@ export function createGroupCommit<Submission, Verdict>(
   const commitAll = async (group: readonly Waiter[]): Promise<void> => {
     try {
       const verdicts = await commit(group.map((waiter) => waiter.submission))
-      group.forEach((waiter, index) => waiter.resolve(verdicts[index] as Verdict))
+      // Told a turn later, so that the next group is under way before the replies to this one are made.
+      setImmediate(() =>
+        group.forEach((waiter, index) => waiter.resolve(verdicts[index] as Verdict)),
+      )
     } catch (error) {
       // With the database away every part of the group would fail the same way.
       const away = error instanceof TocsinError && error.code === 'unavailable'

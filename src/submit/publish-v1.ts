@@ -6,7 +6,6 @@ import { decodeBase64 } from '../format/bytes.ts'
 import { INTERVAL_SECONDS } from '../format/intervals.ts'
 import type { ReportType } from '../format/report-type.ts'
 import { randomPiece } from '../operate/random-piece.ts'
-import { replyPadding } from '../operate/reply-padding.ts'
 import type { AcceptedReport, Acceptance, Candidate, JudgedReport } from './accept-reports.ts'
 import { fingerprintRequest } from './fingerprint.ts'
 import type { GroupCommit } from './group-commit.ts'
@@ -34,7 +33,7 @@ export interface PublishContext {
   readonly now: () => Date
 }
 
-/** A reply: status, tracking id and the JSON body's fields. */
+/** A reply: status, tracking id and the JSON body's fields, its padding not yet among them. */
 export interface PublishReply {
   readonly status: number
   /** 32 hex digits; the first one's when a request was repeated. */
@@ -49,7 +48,6 @@ export interface PublishReplyBody {
   readonly error?: string
   readonly code?: string
   readonly warnings?: readonly string[]
-  readonly padding: string
 }
 
 /** Handles one submission, from its body to its reply. A refusal is a reply, too; only what nobody expected is thrown. */
@@ -180,7 +178,6 @@ function replyTo(
       ...(inserted === 0 ? {} : { insertedExposures: inserted }),
       ...(dropped === '' ? {} : { error: dropped, code: 'partial_failure' }),
       ...(warnings.length === 0 ? {} : { warnings }),
-      padding: replyPadding(),
     },
   }
 }
@@ -215,7 +212,6 @@ export function refusePublish(
     body: {
       error: error.message,
       code: KNOWN_CODES[error.code] ?? error.code,
-      padding: replyPadding(),
     },
   }
 }

@@ -8,7 +8,7 @@ import {
   smallintArray,
   textArray,
 } from '../db/binary-array.ts'
-import type { Transaction } from '../db/database.ts'
+import { allWritten, sqlStateOf, type Transaction } from '../db/database.ts'
 import { INTERVAL_SECONDS } from '../format/intervals.ts'
 import { EXPORT_REPORT_TYPES, type ReportType } from '../format/report-type.ts'
 import type { Projection } from '../log/projection.ts'
@@ -72,24 +72,26 @@ export const FLAG_NOT_NEW = 2
 
 /** Packs keys as columns. @param isNew for each key, whether it is stored */
 export function packKeys(keys: readonly ValidKey[], isNew: readonly boolean[]): KeyColumns {
-  const keyData = new Uint8Array(keys.length * 16)
-  const rollingStart = new DataView(new ArrayBuffer(keys.length * 4))
-  keys.forEach((key, index) => {
-    keyData.set(key.keyData, index * 16)
-    rollingStart.setUint32(index * 4, key.rollingStart)
-  })
-  return {
-    keyData,
-    rollingStart: new Uint8Array(rollingStart.buffer),
-    rollingPeriod: Uint8Array.from(keys, (key) => key.rollingPeriod),
-    transmissionRisk: Uint8Array.from(keys, (key) => key.transmissionRisk),
-    daysSinceOnset: Uint8Array.from(keys, (key) => key.daysSinceOnset & 0xff),
-    flags: Uint8Array.from(
-      keys,
-      (key, index) =>
-        (key.embargoed ? FLAG_EMBARGOED : 0) | (isNew[index] === true ? 0 : FLAG_NOT_NEW),
-    ),
+  const count = keys.length
+  const columns = {
+    keyData: new Uint8Array(count * 16),
+    rollingStart: new Uint8Array(count * 4),
+    rollingPeriod: new Uint8Array(count),
+    transmissionRisk: new Uint8Array(count),
+    daysSinceOnset: new Uint8Array(count),
+    flags: new Uint8Array(count),
   }
+  const starts = new DataView(columns.rollingStart.buffer)
+  keys.forEach((key, index) => {
+    columns.keyData.set(key.keyData, index * 16)
+    starts.setUint32(index * 4, key.rollingStart)
+    columns.rollingPeriod[index] = key.rollingPeriod
+    columns.transmissionRisk[index] = key.transmissionRisk
+    columns.daysSinceOnset[index] = key.daysSinceOnset
+    columns.flags[index] =
+      (key.embargoed ? FLAG_EMBARGOED : 0) | (isNew[index] === true ? 0 : FLAG_NOT_NEW)
+  })
+  return columns
 }
 
 /** The event of an accepted report. */
@@ -125,7 +127,11 @@ export const reportProjection: Projection = {
   types: [REPORT],
   tables: ['report', 'diagnosis_key'],
   async apply(tx, events) {
-    await Promise.all([insertReports(tx, events), insertKeys(tx, events)])
+    try {
+      await allWritten([insertKeys(tx, events), insertReports(tx, events)])
+    } catch (error) {
+      throw sqlStateOf(error) === STORED_ALREADY ? new AlreadyStored() : error
+    }
   },
 }
 
@@ -134,6 +140,9 @@ export function reportContent(event: StoredEvent): ReportContent {
   return event.parts[0]?.content as ReportContent
 }
 
+// What store_reports and store_keys raise, in place of PostgreSQL's own error.
+const STORED_ALREADY = 'TC001'
+
 /** Thrown when another transaction stored the same request or the same key in between. */
 export class AlreadyStored extends Error {
   override readonly name = 'AlreadyStored'
@@ -141,13 +150,9 @@ export class AlreadyStored extends Error {
 
 async function insertReports(tx: Transaction, events: readonly StoredEvent[]): Promise<void> {
   const contents = events.map(reportContent)
-  const { rowCount } = await tx.query({
-    name: 'insert-reports',
-    text: `insert into report (seq, tracking_id, fingerprint, app, regions, traveler, issuer_handle, grain)
-           select seq, tracking_id, fingerprint, app, string_to_array(regions, ','), traveler, issuer_handle, grain
-           from unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::text[], $5::text[], $6::boolean[], $7::bytea[], $8::bigint[])
-             as t(seq, tracking_id, fingerprint, app, regions, traveler, issuer_handle, grain)
-           on conflict do nothing`,
+  await tx.query({
+    name: 'store-reports',
+    text: 'select store_reports($1, $2, $3, $4, $5, $6, $7, $8)',
     values: [
       bigintArray(events.map((event) => event.seq)),
       byteaArray(contents.map((content) => content.trackingId)),
@@ -159,21 +164,15 @@ async function insertReports(tx: Transaction, events: readonly StoredEvent[]): P
       bigintArray(events.map((event) => event.grain)),
     ],
   })
-  // An error of PostgreSQL's own would write the key into its log.
-  if (rowCount !== events.length) throw new AlreadyStored()
 }
 
 async function insertKeys(tx: Transaction, events: readonly StoredEvent[]): Promise<void> {
   const columns = new KeyRows()
   for (const event of events) columns.add(event)
   if (columns.seq.length === 0) return
-  const { rowCount } = await tx.query({
-    name: 'insert-keys',
-    text: `insert into diagnosis_key
-             (key_data, seq, available, rolling_start, rolling_period, transmission_risk, report_type, days_since_onset)
-           select * from unnest
-             ($1::bytea[], $2::bigint[], $3::bigint[], $4::integer[], $5::smallint[], $6::smallint[], $7::smallint[], $8::smallint[])
-           on conflict do nothing`,
+  await tx.query({
+    name: 'store-keys',
+    text: 'select store_keys($1, $2, $3, $4, $5, $6, $7, $8)',
     values: [
       byteaArray(columns.keyData),
       bigintArray(columns.seq),
@@ -185,7 +184,6 @@ async function insertKeys(tx: Transaction, events: readonly StoredEvent[]): Prom
       smallintArray(columns.daysSinceOnset),
     ],
   })
-  if (rowCount !== columns.seq.length) throw new AlreadyStored()
 }
 
 /** The rows of the key table that follow from reports, column by column, as the statement takes them. */

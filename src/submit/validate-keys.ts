@@ -209,7 +209,28 @@ function startOfDay(interval: number): number {
   return Math.floor(interval / INTERVALS_PER_DAY) * INTERVALS_PER_DAY
 }
 
-/** Bytes as a text, a character each; for a few bytes quicker than a buffer's own conversion. */
+type Sixteen = readonly [...Eight, ...Eight]
+type Eight = readonly [number, number, number, number, number, number, number, number]
+
+/** The 16 bytes of a key or a fingerprint as a text, a character each. Spelt out, since a loop or a buffer's conversion costs five times as much. */
 export function nameOfBytes(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes)
+  const b = bytes as unknown as Sixteen
+  return String.fromCharCode(
+    b[0],
+    b[1],
+    b[2],
+    b[3],
+    b[4],
+    b[5],
+    b[6],
+    b[7],
+    b[8],
+    b[9],
+    b[10],
+    b[11],
+    b[12],
+    b[13],
+    b[14],
+    b[15],
+  )
 }

@@ -1,0 +1,44 @@
+// Submit: what handling submissions needs, made from plain values; promises that a thread or a test is set up as the server is.
+
+import { createSecretKey } from 'node:crypto'
+import type { Database } from '../db/database.ts'
+import { createAcceptReports } from './accept-reports.ts'
+import { createGroupCommit } from './group-commit.ts'
+import { createAuthorityCache } from './health-authorities.ts'
+import type { PublishContext } from './publish-v1.ts'
+import { reportProjection } from './report.ts'
+import { createRevisionTokens } from './revision-token.ts'
+
+/** How submissions are handled: values that can be handed to a thread. */
+export interface SubmissionSettings {
+  /** Seconds. */
+  readonly timeGrain: number
+  readonly clockLeewaySeconds: number
+  /** Submissions that may wait for their answer; beyond that they are refused as `unavailable`. */
+  readonly maxWaiting: number
+  /** 32 bytes of the key zone's own each. */
+  readonly revisionTokenSecret: Uint8Array
+  readonly fingerprintSecret: Uint8Array
+}
+
+/** Submissions that are committed together at the most: enough to share a commit, few enough to keep its locks short. */
+const MAX_GROUP = 64
+
+/** Makes it. @param db with the key zone's login */
+export function createPublishContext(
+  db: Database,
+  settings: SubmissionSettings,
+  now: () => Date,
+): PublishContext {
+  const { timeGrain, clockLeewaySeconds, maxWaiting } = settings
+  const writer = { timeGrain, projections: [reportProjection] }
+  return {
+    findAuthority: createAuthorityCache(db, () => performance.now()),
+    commit: createGroupCommit(MAX_GROUP, maxWaiting, createAcceptReports(db, writer, now)),
+    tokens: createRevisionTokens(settings.revisionTokenSecret),
+    fingerprintKey: createSecretKey(settings.fingerprintSecret),
+    timeGrain,
+    clockLeewaySeconds,
+    now,
+  }
+}

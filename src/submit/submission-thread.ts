@@ -1,0 +1,105 @@
+// Submit: hands submissions to a thread of their own; promises that serving HTTP and judging submissions do not wait for each other, and a bounded queue between them.
+
+import { once } from 'node:events'
+import { extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { Address } from '../db/database.ts'
+import { TocsinError } from '../errors.ts'
+import type { PublishReply } from './publish-v1.ts'
+import type { SubmissionSettings } from './submission-context.ts'
+
+/** Answers one submission. @throws TocsinError `unavailable` when too many wait already */
+export type Submit = (body: Uint8Array, userAgent: string) => Promise<PublishReply>
+
+/** What is handed over at the start. */
+export interface SubmissionThreadData {
+  readonly address: Address
+  readonly poolSize: number
+  readonly settings: SubmissionSettings
+}
+
+/** What the thread is handed: submissions that arrived together; their bodies lie one after the other in `bytes`. */
+export interface SubmissionBatch {
+  /** Unix time in milliseconds, by the clock of the process. */
+  readonly now: number
+  readonly bytes: Uint8Array
+  readonly submissions: readonly {
+    readonly id: number
+    readonly length: number
+    readonly userAgent: string
+  }[]
+}
+
+/** The answer to one submission; `reply` is an Error when something happened that nobody expected. */
+export interface SubmissionAnswer {
+  readonly id: number
+  readonly reply: PublishReply | Error
+}
+
+/** The thread. */
+export interface SubmissionThread extends AsyncDisposable {
+  readonly submit: Submit
+}
+
+/** Starts the thread and waits until it is ready. */
+export async function startSubmissionThread(
+  data: SubmissionThreadData,
+  now: () => Date,
+): Promise<SubmissionThread> {
+  const worker = new Worker(
+    new URL(`./submission-worker${extname(import.meta.url)}`, import.meta.url),
+    { workerData: data, name: 'submissions' },
+  )
+  interface Waiter {
+    resolve(reply: PublishReply): void
+    reject(error: Error): void
+  }
+  const waiting = new Map<number, Waiter>()
+  // The first message says that it is ready; rejects when the thread can't be started.
+  await once(worker, 'message')
+  worker.on('message', (answers: readonly SubmissionAnswer[]) => {
+    for (const { id, reply } of answers) {
+      const waiter = waiting.get(id)
+      waiting.delete(id)
+      if (reply instanceof Error) waiter?.reject(reply)
+      else waiter?.resolve(reply)
+    }
+  })
+  // Nobody would answer from now on: this ends the process, as any error does that nobody expected.
+  worker.on('error', (error) => {
+    throw error
+  })
+
+  let nextId = 0
+  let batch: { id: number; body: Uint8Array; userAgent: string }[] = []
+  // Whatever one turn of the event loop read is handed over at once: a message costs as much as a small submission.
+  const handOver = () => {
+    const bytes = new Uint8Array(batch.reduce((sum, each) => sum + each.body.length, 0))
+    let offset = 0
+    const submissions = batch.map(({ id, body, userAgent }) => {
+      bytes.set(body, offset)
+      offset += body.length
+      return { id, length: body.length, userAgent }
+    })
+    batch = []
+    const message: SubmissionBatch = { now: now().getTime(), bytes, submissions }
+    worker.postMessage(message, [bytes.buffer])
+  }
+  return {
+    submit: (body, userAgent) =>
+      new Promise((resolve, reject) => {
+        if (waiting.size >= data.settings.maxWaiting) {
+          reject(new TocsinError('unavailable'))
+          return
+        }
+        const id = nextId++
+        waiting.set(id, { resolve, reject })
+        if (batch.push({ id, body, userAgent }) === 1) setImmediate(handOver)
+      }),
+    async [Symbol.asyncDispose]() {
+      const ended = once(worker, 'exit')
+      worker.postMessage('close')
+      await ended
+    },
+  }
+}

@@ -1,0 +1,54 @@
+// Submit: the thread that judges submissions and makes them durable; promises an answer for each that it was handed, and to close its connections.
+
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { parentPort, workerData } from 'node:worker_threads'
+import { openDatabase } from '../db/database.ts'
+import { schemaOf } from '../db/zones.ts'
+import { publishV1 } from './publish-v1.ts'
+import { createPublishContext } from './submission-context.ts'
+import type {
+  SubmissionAnswer,
+  SubmissionBatch,
+  SubmissionThreadData,
+} from './submission-thread.ts'
+
+if (parentPort === null) throw new Error('this file runs as a thread only')
+const port = parentPort
+const { address, poolSize, settings } = workerData as SubmissionThreadData
+const db = openDatabase(address, schemaOf('key'), poolSize)
+// The clock is the process's: each batch brings the time.
+let time = new Date(0)
+const context = createPublishContext(db, settings, () => time)
+
+let answers: SubmissionAnswer[] = []
+
+port.on('message', (message: SubmissionBatch | 'close') => {
+  if (message !== 'close') return void handle(message)
+  port.close()
+  void db.close()
+})
+port.postMessage('ready')
+
+/** Submissions that are judged before the event loop turns: in between the group that is being committed goes on. */
+const AT_ONCE = 4
+
+async function handle({ now, bytes, submissions }: SubmissionBatch): Promise<void> {
+  time = new Date(now)
+  let offset = 0
+  for (const [index, { id, length, userAgent }] of submissions.entries()) {
+    if (index > 0 && index % AT_ONCE === 0) await nextTurn()
+    void answer(id, bytes.subarray(offset, offset + length), userAgent)
+    offset += length
+  }
+}
+
+async function answer(id: number, body: Uint8Array, userAgent: string): Promise<void> {
+  const reply = await publishV1(context, body, userAgent).catch((error: unknown) =>
+    error instanceof Error ? error : new Error(String(error)),
+  )
+  // A group's answers come together, and leave together.
+  if (answers.push({ id, reply }) > 1) return
+  await nextTurn()
+  port.postMessage(answers)
+  answers = []
+}
