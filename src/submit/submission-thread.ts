@@ -98,7 +98,7 @@ export async function startSubmissionThread(
       }),
     async [Symbol.asyncDispose]() {
       const ended = once(worker, 'exit')
-      worker.postMessage('close')
+      worker.postMessage('close', [])
       await ended
     },
   }

@@ -23,9 +23,10 @@ const context = createPublishContext(db, settings, () => time)
 let answers: SubmissionAnswer[] = []
 
 port.on('message', (message: SubmissionBatch | 'close') => {
-  if (message !== 'close') return void handle(message)
-  port.close()
-  void db.close()
+  if (message === 'close') {
+    port.close()
+    void db.close()
+  } else void handle(message)
 })
 port.postMessage('ready')
 
