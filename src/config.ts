@@ -2,9 +2,9 @@
 
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { VARIABLES, type Variable } from './config-variables.ts'
 import { TocsinError } from './errors.ts'
-import { parseDuration } from './operate/duration.ts'
-import { Secret } from './operate/secret.ts'
+import type { Secret } from './operate/secret.ts'
 
 /** The configuration. Durations are in seconds. */
 export interface Config {
@@ -32,100 +32,20 @@ export interface Config {
   readonly maxWaiting: number
   /** `iss` and `aud` of the tokens between verify and certificate. */
   readonly tokenIssuer: string
+  /** Whether the APIs are closed for now. */
+  readonly maintenance: boolean
+  /** Whether the earlier publish API is served at `/`. */
+  readonly v1alpha1: boolean
+  /** Upper case; the region of a health authority that has none. */
+  readonly defaultRegion?: string
+  /** Whether known keys that the revision token does not cover are dropped instead of refusing the request. */
+  readonly partialRevisions: boolean
+  /** `aud` of the tokens with which health authorities ask for their statistics. */
+  readonly statsAudience: string
+  /** Where metrics and what else is the operator's own are served; nowhere when it is left out. */
+  readonly operatorPort?: number
   readonly logLevel: 'silent' | 'error' | 'warn' | 'info' | 'debug'
 }
-
-interface Variable<Value> {
-  /** What it is for, as the manual and `check-config` say it. */
-  readonly help: string
-  /** What is expected, as a problem says it. */
-  readonly expected: string
-  readonly secret?: true
-  /** The value, or undefined when the text is none. */
-  parse(text: string): Value | undefined
-}
-
-const text = (help: string): Variable<string> => ({
-  help,
-  expected: 'a text that is not empty',
-  parse: (given) => (given === '' ? undefined : given),
-})
-
-const wholeNumber = (help: string, least: number, most: number): Variable<number> => ({
-  help,
-  expected: `a whole number from ${least} to ${most}`,
-  parse: (given) =>
-    /^\d{1,9}$/.test(given) && Number(given) >= least && Number(given) <= most
-      ? Number(given)
-      : undefined,
-})
-
-const boolean = (help: string): Variable<boolean> => ({
-  help,
-  expected: 'true or false',
-  parse: (given) => (given === 'true' ? true : given === 'false' ? false : undefined),
-})
-
-const duration = (help: string, least: number, most: number): Variable<number> => ({
-  help,
-  expected: `a duration such as 15m, 1h or 30s, from ${least} s to ${most} s`,
-  parse: (given) => {
-    const seconds = parseDuration(given)
-    return seconds !== undefined && seconds >= least && seconds <= most ? seconds : undefined
-  },
-})
-
-const databaseUrl = (help: string): Variable<Secret> => ({
-  help,
-  expected: 'a URL such as postgres://user:password@host:5432/database',
-  secret: true,
-  parse: (given) => (/^(postgres|postgresql|socket):/.test(given) ? new Secret(given) : undefined),
-})
-
-const LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
-
-/** Every variable that is understood. */
-export const VARIABLES = {
-  TOCSIN_HOST: text('address to listen on; default 127.0.0.1'),
-  TOCSIN_PORT: wholeNumber('port to listen on, 0 for any that is free; default 8080', 0, 65_535),
-  TOCSIN_DATA: text('data folder; default ./data'),
-  TOCSIN_PUBLIC: text('served root of published files; default <data>/public'),
-  TOCSIN_MASTER_KEY_FILE: text(
-    'file of the key that wraps all other secrets; default <data>/master.key',
-  ),
-  TOCSIN_DATABASE_URL: databaseUrl(
-    "PostgreSQL server, the owner's login; without it an embedded one in the data folder",
-  ),
-  TOCSIN_KEY_DATABASE_URL: databaseUrl("the key zone's login, when you make it yourself"),
-  TOCSIN_AUTHORITY_DATABASE_URL: databaseUrl(
-    "the authority zone's login, when you make it yourself",
-  ),
-  TOCSIN_DEMO: boolean(
-    'whether a new embedded database starts as a demo; default true; never with a server',
-  ),
-  TOCSIN_TIME_GRAIN: duration(
-    'to which stored times are truncated; default 15m, in the demo 10s',
-    1,
-    3600,
-  ),
-  TOCSIN_CLOCK_LEEWAY: duration(
-    "how far a health authority's clock may differ; default 5s",
-    0,
-    300,
-  ),
-  TOCSIN_POOL_SIZE: wholeNumber('database connections of each zone; default 8', 2, 100),
-  TOCSIN_MAX_WAITING: wholeNumber(
-    'submissions that may wait for their commit; default 2000',
-    1,
-    100_000,
-  ),
-  TOCSIN_TOKEN_ISSUER: text('issuer of the tokens between verify and certificate; default tocsin'),
-  TOCSIN_LOG_LEVEL: {
-    help: 'silent, error, warn, info or debug; default info',
-    expected: 'one of silent, error, warn, info, debug',
-    parse: (given: string) => LEVELS.find((level) => level === given),
-  },
-} as const
 
 /** Variables that other parts of Tocsin read: its tests and this file's own. */
 const OTHERS = new Set(['TOCSIN_CONFIG', 'TOCSIN_TEST_DATABASE_URL', 'TOCSIN_TEST_EMBEDDED_URL'])
@@ -211,6 +131,12 @@ function toConfig(values: Values): Config {
     poolSize: values.TOCSIN_POOL_SIZE ?? 8,
     maxWaiting: values.TOCSIN_MAX_WAITING ?? 2_000,
     tokenIssuer: values.TOCSIN_TOKEN_ISSUER ?? 'tocsin',
+    maintenance: values.TOCSIN_MAINTENANCE ?? false,
+    v1alpha1: values.TOCSIN_V1ALPHA1 ?? false,
+    ...optional('defaultRegion', values.TOCSIN_DEFAULT_REGION),
+    partialRevisions: values.TOCSIN_PARTIAL_REVISIONS ?? false,
+    statsAudience: values.TOCSIN_STATS_AUDIENCE ?? 'keyserver',
+    ...optional('operatorPort', values.TOCSIN_OPERATOR_PORT),
     logLevel: values.TOCSIN_LOG_LEVEL ?? 'info',
   }
 }

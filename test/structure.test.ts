@@ -27,8 +27,9 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   publish: [...COMMON, 'distribute'],
   distribute: COMMON,
   http: [...COMMON, ...STEPS],
-  cli: [...COMMON, ...STEPS, 'config.ts'],
-  'config.ts': ['operate', 'errors.ts'],
+  cli: [...COMMON, ...STEPS, 'config.ts', 'config-variables.ts'],
+  'config.ts': ['operate', 'errors.ts', 'config-variables.ts'],
+  'config-variables.ts': ['operate'],
   'errors.ts': [],
   'main.ts': [...COMMON, ...STEPS, 'http', 'cli', 'config.ts'],
 }

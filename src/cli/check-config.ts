@@ -1,6 +1,7 @@
 // Cli: checks the configuration without starting anything; promises every problem at once.
 
-import { ConfigError, parseConfig, VARIABLES } from '../config.ts'
+import { VARIABLES } from '../config-variables.ts'
+import { ConfigError, parseConfig } from '../config.ts'
 import type { Command } from './command.ts'
 
 /** `tocsin check-config` */
