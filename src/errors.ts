@@ -36,6 +36,20 @@ export const ERRORS = {
     status: 400,
     sentence: 'A key was uploaded before with another report type, which this one cannot replace.',
   },
+  key_metadata_mismatch: {
+    status: 400,
+    sentence:
+      'A key was uploaded before with another rollingStartNumber or rollingPeriod: send it as it was.',
+  },
+  key_already_revised: {
+    status: 400,
+    sentence: 'The report type of a key was changed before; it can be changed once only.',
+  },
+  health_authority_missing_region_config: {
+    status: 500,
+    sentence:
+      'The health authority has no region: its operator must name one, or TOCSIN_DEFAULT_REGION.',
+  },
   partial_failure: { status: 200, sentence: 'Some keys were not accepted; the others were.' },
   // Requests: codes, tokens and certificates (codes as existing apps and health systems know them).
   unparsable_request: { status: 400, sentence: 'The request could not be understood.' },
@@ -146,18 +160,30 @@ export const ERRORS = {
 /** A code of the error table. */
 export type ErrorCode = keyof typeof ERRORS
 
+/** What an error may say beside its code and its sentence. */
+export interface TocsinErrorOptions extends ErrorOptions {
+  readonly subCode?: string
+  readonly warnings?: readonly string[]
+}
+
 /** An error on purpose: a code of the table and, where it helps, a sentence more precise than the table's. */
 export class TocsinError extends Error {
   override readonly name = 'TocsinError'
   readonly code: ErrorCode
+  /** What kind of error of this code it is: for a caller that must tell them apart. */
+  readonly subCode?: string
+  /** Sentences beside the error's own. */
+  readonly warnings: readonly string[]
 
   /**
    * @param code a code of the table
    * @param sentence what to mend; the table's sentence when left out. Never holds a secret, a key or an address.
    */
-  constructor(code: ErrorCode, sentence?: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, sentence?: string, options: TocsinErrorOptions = {}) {
     super(sentence ?? ERRORS[code].sentence, options)
     this.code = code
+    this.warnings = options.warnings ?? []
+    if (options.subCode !== undefined) this.subCode = options.subCode
   }
 
   /** The HTTP status that goes with the code. */

@@ -159,6 +159,8 @@ async function startSubmissions(
   const settings = {
     timeGrain: zones.timeGrain,
     clockLeewaySeconds: config.clockLeeway,
+    defaultRegion: config.defaultRegion,
+    partialRevisions: config.partialRevisions,
     maxWaiting: config.maxWaiting,
     revisionTokenSecret: await secret('revision token'),
     fingerprintSecret: await secret('fingerprint'),

@@ -51,6 +51,8 @@ export async function openKeyZone(
   const settings: SubmissionSettings = {
     timeGrain,
     clockLeewaySeconds: 5,
+    defaultRegion: undefined,
+    partialRevisions: false,
     maxWaiting: 2_000,
     revisionTokenSecret: await zoneSecret(zone.db, masterKey, 'revision token'),
     fingerprintSecret: await zoneSecret(zone.db, masterKey, 'fingerprint'),

@@ -147,6 +147,21 @@ create table key_zone.health_authority_key (
   constraint health_authority_key_pkey PRIMARY KEY (app, kid)
 );
 
+create table key_zone.key_revision (
+  key_data bytea not null,
+  seq bigint not null,
+  available bigint not null,
+  report_type smallint not null,
+  transmission_risk smallint not null,
+  days_since_onset smallint not null,
+  constraint key_revision_days_since_onset_check CHECK (((days_since_onset >= '-14'::integer) AND (days_since_onset <= 14))),
+  constraint key_revision_key_data_check CHECK ((octet_length(key_data) = 16)),
+  constraint key_revision_pkey PRIMARY KEY (key_data),
+  constraint key_revision_report_type_check CHECK (((report_type >= 1) AND (report_type <= 5))),
+  constraint key_revision_transmission_risk_check CHECK (((transmission_risk >= 0) AND (transmission_risk <= 8)))
+);
+CREATE INDEX key_revision_available ON key_zone.key_revision USING btree (available);
+
 create table key_zone.log_head (
   one boolean not null default true,
   log_id bytea not null,
@@ -222,6 +237,8 @@ create table key_zone.stream (
 -- function: store_keys
 
 -- function: store_reports
+
+-- function: store_revisions
 
 create schema tocsin;
 

@@ -77,11 +77,16 @@ export function readBoolean(fields: JsonFields, name: string): boolean {
   return value
 }
 
-/** A whole number of 32 bits, or what its absence means. @throws TocsinError */
-export function readInteger(fields: JsonFields, name: string, absent: number): number {
+/** A whole number of so many bits, its sign among them, or what its absence means. @throws TocsinError */
+export function readInteger(
+  fields: JsonFields,
+  name: string,
+  absent: number,
+  bits: 32 | 64 = 32,
+): number {
   const value = fields.values.get(name.toLowerCase()) ?? absent
-  if (!Number.isInteger(value) || Math.abs(value as number) > 0x7fffffff)
-    throw wrongType(fields, name, 'a whole number of 32 bits')
+  if (!Number.isInteger(value) || Math.abs(value as number) >= 2 ** (bits - 1))
+    throw wrongType(fields, name, `a whole number of ${bits} bits`)
   return value as number
 }
 

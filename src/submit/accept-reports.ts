@@ -15,7 +15,8 @@ import {
   type ReportStatistics,
 } from './report.ts'
 import type { RevisableKey } from './revision-token.ts'
-import { nameOfBytes, OUTCOMES, type Outcome, type ValidKey } from './validate-keys.ts'
+import { outcomeOf, settleKeys, type KnownKey } from './settle-keys.ts'
+import { nameOfBytes, type Outcome, type ValidKey } from './validate-keys.ts'
 
 type Platform = ReportStatistics['platform']
 
@@ -34,6 +35,7 @@ export interface JudgedReport {
   readonly platform: Platform
   /** The keys that a revision token covers; undefined when none was sent, empty when it was none of ours. */
   readonly revisable: readonly RevisableKey[] | undefined
+  readonly partialRevisions: boolean
 }
 
 /** A report that was accepted, now or the first time that it came. */
@@ -108,7 +110,7 @@ async function acceptGroup(
     // The same request may come twice in one group, and so may a key.
     if (repeated.has(name) || accepted.has(name)) return undefined
     if (candidate.judged instanceof TocsinError) return candidate.judged
-    const content = settleKeys(candidate, candidate.judged, known)
+    const content = settle(candidate, candidate.judged, known)
     if (content instanceof TocsinError) return content
     accepted.set(name, { content, platform: candidate.judged.platform })
     return undefined
@@ -130,58 +132,26 @@ function addReport(reports: Map<string, AcceptedReport>, event: StoredEvent): vo
   reports.set(nameOfBytes(content.fingerprint), { content, grain: event.grain })
 }
 
-/** A stored key, as far as a second upload is judged by it. */
-interface KnownKey {
-  readonly rollingStart: number
-  readonly rollingPeriod: number
-  readonly reportType: number
-}
-
-/** Decides for each valid key whether it is new; refuses the whole report when one may not be touched. */
-function settleKeys(
+/** Decides for each valid key what becomes of it; refuses the whole report when one may not be touched. */
+function settle(
   candidate: Candidate,
   judged: JudgedReport,
   known: Map<string, KnownKey>,
 ): ReportContent | TocsinError {
+  const fates = settleKeys(judged.valid, { ...judged, ...judged.content }, known)
+  if (fates instanceof TocsinError) return fates
   const outcomes = Uint8Array.from(judged.outcomes)
   const reportType = EXPORT_REPORT_TYPES[judged.content.reportType]
-  // A negative result brings nothing to warn of; its keys only go into the token.
-  const storable = judged.content.reportType !== 'negative'
-  const isNew: boolean[] = []
-  for (const key of judged.valid) {
-    const stored = known.get(key.name)
-    isNew.push(stored === undefined && storable)
-    if (isNew.at(-1) === false) outcomes[key.position] = OUTCOMES.unchanged
-    const problem =
-      stored === undefined ? undefined : refuseChange(key, stored, reportType, judged.revisable)
-    if (problem !== undefined) return problem
-  }
-  judged.valid.forEach((key, index) => {
-    if (isNew[index] === true) known.set(key.name, { ...key, reportType })
+  fates.forEach((fate, index) => {
+    const key = judged.valid[index] as ValidKey
+    outcomes[key.position] = outcomeOf(fate)
+    // The same group may bring the key again.
+    if (fate === 'new') known.set(key.name, { ...key, reportType })
+    if (fate === 'revised')
+      known.set(key.name, { ...(known.get(key.name) as KnownKey), revisedType: reportType })
   })
-  const keys = packKeys(judged.valid, isNew)
+  const keys = packKeys(judged.valid, fates)
   return { ...judged.content, fingerprint: candidate.fingerprint, keys, outcomes }
-}
-
-function refuseChange(
-  key: ValidKey,
-  stored: KnownKey,
-  reportType: number,
-  revisable: readonly RevisableKey[] | undefined,
-): TocsinError | undefined {
-  if (revisable === undefined) return new TocsinError('missing_revision_token')
-  const covered = revisable.some(
-    (each) =>
-      Buffer.compare(each.keyData, key.keyData) === 0 &&
-      each.rollingStart === key.rollingStart &&
-      each.rollingPeriod === key.rollingPeriod,
-  )
-  const same =
-    stored.rollingStart === key.rollingStart && stored.rollingPeriod === key.rollingPeriod
-  if (!covered || !same) return new TocsinError('invalid_revision_token')
-  return stored.reportType === reportType
-    ? undefined
-    : new TocsinError('invalid_report_type_transition')
 }
 
 async function findRepeated(
@@ -208,9 +178,11 @@ async function findKnownKeys(
     rolling_start: number
     rolling_period: number
     report_type: number
+    revised_type: number | null
   }>({
     name: 'find-known-keys',
-    text: `select key_data, rolling_start, rolling_period, report_type from diagnosis_key where key_data = any($1::bytea[])`,
+    text: `select k.key_data, k.rolling_start, k.rolling_period, k.report_type, r.report_type as revised_type
+           from diagnosis_key k left join key_revision r using (key_data) where k.key_data = any($1::bytea[])`,
     values: [byteaArray(keys)],
   })
   return new Map(
@@ -220,6 +192,7 @@ async function findKnownKeys(
         rollingStart: row.rolling_start,
         rollingPeriod: row.rolling_period,
         reportType: row.report_type,
+        ...(row.revised_type === null ? {} : { revisedType: row.revised_type }),
       },
     ]),
   )

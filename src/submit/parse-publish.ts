@@ -91,6 +91,6 @@ function readKey(value: unknown): SubmittedKey {
     key: readText(fields, 'key'),
     rollingStart: readInteger(fields, 'rollingStartNumber', 0),
     rollingPeriod: readInteger(fields, 'rollingPeriod', DEFAULT_ROLLING_PERIOD),
-    transmissionRisk: readInteger(fields, 'transmissionRisk', 0),
+    transmissionRisk: readInteger(fields, 'transmissionRisk', 0, 64),
   }
 }

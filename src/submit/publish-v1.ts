@@ -30,6 +30,10 @@ export interface PublishContext {
   readonly fingerprintKey: KeyObject
   readonly timeGrain: number
   readonly clockLeewaySeconds: number
+  /** The region of a health authority that has none. */
+  readonly defaultRegion: string | undefined
+  /** Whether known keys that a revision token does not cover are dropped, instead of refusing the request. */
+  readonly partialRevisions: boolean
   readonly now: () => Date
 }
 
@@ -47,6 +51,8 @@ export interface PublishReplyBody {
   readonly insertedExposures?: number
   readonly error?: string
   readonly code?: string
+  /** What kind of error of this code it is. */
+  readonly subCode?: string
   readonly warnings?: readonly string[]
 }
 
@@ -113,7 +119,7 @@ function judge(
         trackingId: given.trackingId,
         app: authority.app,
         healthAuthority: authority.issuer,
-        regions: authority.regions,
+        regions: regionsOf(authority, context.defaultRegion),
         reportType: claims.reportType,
         onset,
         traveler: request.traveler,
@@ -126,6 +132,7 @@ function judge(
       outcomes,
       platform: given.platform,
       revisable: given.revisable,
+      partialRevisions: context.partialRevisions,
     }
   } catch (error) {
     if (error instanceof TocsinError) return error
@@ -140,6 +147,16 @@ const DEFAULT_RISKS = {
   negative: 6,
   'user-report': 0,
 } as const satisfies Record<ReportType, number>
+
+/** @throws TocsinError `health_authority_missing_region_config` */
+function regionsOf(
+  { regions }: TrustedAuthority,
+  defaultRegion: string | undefined,
+): readonly string[] {
+  if (regions.length > 0) return regions
+  if (defaultRegion === undefined) throw new TocsinError('health_authority_missing_region_config')
+  return [defaultRegion]
+}
 
 /** A token that isn't even base64 counts as not sent; one that can't be opened covers nothing. */
 function openToken(tokens: RevisionTokens, token: string): readonly RevisableKey[] | undefined {
@@ -212,6 +229,8 @@ export function refusePublish(
     body: {
       error: error.message,
       code: KNOWN_CODES[error.code] ?? error.code,
+      ...(error.subCode === undefined ? {} : { subCode: error.subCode }),
+      ...(error.warnings.length === 0 ? {} : { warnings: error.warnings }),
     },
   }
 }

@@ -13,6 +13,7 @@ import { INTERVAL_SECONDS } from '../format/intervals.ts'
 import { EXPORT_REPORT_TYPES, type ReportType } from '../format/report-type.ts'
 import type { Projection } from '../log/projection.ts'
 import type { NewEvent, StoredEvent } from '../log/record.ts'
+import type { Fate } from './settle-keys.ts'
 import type { Onset, Outcome, ValidKey } from './validate-keys.ts'
 import { OUTCOMES } from './validate-keys.ts'
 
@@ -22,7 +23,7 @@ export const REPORT = 'report'
 /** The part of a report's event that is erased with it. */
 export interface ReportContent {
   /** Which API brought it. */
-  readonly source: 'publish-v1'
+  readonly source: 'publish-v1' | 'publish-v1alpha1'
   /** 128 random bits. */
   readonly trackingId: Uint8Array
   /** HMAC of the request under a key of this zone, 16 bytes. */
@@ -62,17 +63,19 @@ export interface KeyColumns {
   readonly transmissionRisk: Uint8Array
   /** 1 byte each, two's complement. */
   readonly daysSinceOnset: Uint8Array
-  /** 1 byte each: bit 0 embargoed until its end; bit 1 not stored as new (unchanged, or nothing to publish). */
+  /** 1 byte each: bit 0 embargoed until its end; bit 1 not stored as new (changed, unchanged, or nothing to publish); bit 2 changed. */
   readonly flags: Uint8Array
 }
 
 /** Bits of {@link KeyColumns.flags}. */
 export const FLAG_EMBARGOED = 1
 export const FLAG_NOT_NEW = 2
+export const FLAG_REVISED = 4
 
-/** Packs keys as columns. @param isNew for each key, whether it is stored */
-export function packKeys(keys: readonly ValidKey[], isNew: readonly boolean[]): KeyColumns {
-  const count = keys.length
+/** Packs keys as columns, but for those that were dropped. @param fates what becomes of each */
+export function packKeys(valid: readonly ValidKey[], fates: readonly Fate[]): KeyColumns {
+  const kept = fates.map((_, index) => index).filter((index) => fates[index] !== 'not_covered')
+  const count = kept.length
   const columns = {
     keyData: new Uint8Array(count * 16),
     rollingStart: new Uint8Array(count * 4),
@@ -82,14 +85,18 @@ export function packKeys(keys: readonly ValidKey[], isNew: readonly boolean[]): 
     flags: new Uint8Array(count),
   }
   const starts = new DataView(columns.rollingStart.buffer)
-  keys.forEach((key, index) => {
+  kept.forEach((from, index) => {
+    const key = valid[from] as ValidKey
+    const fate = fates[from]
     columns.keyData.set(key.keyData, index * 16)
     starts.setUint32(index * 4, key.rollingStart)
     columns.rollingPeriod[index] = key.rollingPeriod
     columns.transmissionRisk[index] = key.transmissionRisk
     columns.daysSinceOnset[index] = key.daysSinceOnset
     columns.flags[index] =
-      (key.embargoed ? FLAG_EMBARGOED : 0) | (isNew[index] === true ? 0 : FLAG_NOT_NEW)
+      (key.embargoed ? FLAG_EMBARGOED : 0) |
+      (fate === 'new' ? 0 : FLAG_NOT_NEW) |
+      (fate === 'revised' ? FLAG_REVISED : 0)
   })
   return columns
 }
@@ -125,10 +132,14 @@ export function reportEvent(
 /** Writes the tables of reports and their keys. */
 export const reportProjection: Projection = {
   types: [REPORT],
-  tables: ['report', 'diagnosis_key'],
+  tables: ['report', 'diagnosis_key', 'key_revision'],
   async apply(tx, events) {
     try {
-      await allWritten([insertKeys(tx, events), insertReports(tx, events)])
+      await allWritten([
+        insertKeys(tx, events),
+        insertRevisions(tx, events),
+        insertReports(tx, events),
+      ])
     } catch (error) {
       throw sqlStateOf(error) === STORED_ALREADY ? new AlreadyStored() : error
     }
@@ -167,7 +178,7 @@ async function insertReports(tx: Transaction, events: readonly StoredEvent[]): P
 }
 
 async function insertKeys(tx: Transaction, events: readonly StoredEvent[]): Promise<void> {
-  const columns = new KeyRows()
+  const columns = new KeyRows((flags) => (flags & FLAG_NOT_NEW) === 0)
   for (const event of events) columns.add(event)
   if (columns.seq.length === 0) return
   await tx.query({
@@ -186,7 +197,25 @@ async function insertKeys(tx: Transaction, events: readonly StoredEvent[]): Prom
   })
 }
 
-/** The rows of the key table that follow from reports, column by column, as the statement takes them. */
+async function insertRevisions(tx: Transaction, events: readonly StoredEvent[]): Promise<void> {
+  const columns = new KeyRows((flags) => (flags & FLAG_REVISED) !== 0)
+  for (const event of events) columns.add(event)
+  if (columns.seq.length === 0) return
+  await tx.query({
+    name: 'store-revisions',
+    text: 'select store_revisions($1, $2, $3, $4, $5, $6)',
+    values: [
+      byteaArray(columns.keyData),
+      bigintArray(columns.seq),
+      bigintArray(columns.available),
+      smallintArray(columns.transmissionRisk),
+      smallintArray(columns.reportType),
+      smallintArray(columns.daysSinceOnset),
+    ],
+  })
+}
+
+/** Rows that follow from some keys of reports, column by column, as the statements take them. */
 class KeyRows {
   readonly keyData: Uint8Array[] = []
   readonly seq: number[] = []
@@ -196,6 +225,12 @@ class KeyRows {
   readonly transmissionRisk: number[] = []
   readonly reportType: number[] = []
   readonly daysSinceOnset: number[] = []
+  readonly #isWanted: (flags: number) => boolean
+
+  /** @param isWanted tells by its flags whether a key has a row */
+  constructor(isWanted: (flags: number) => boolean) {
+    this.#isWanted = isWanted
+  }
 
   add(event: StoredEvent): void {
     const content = reportContent(event)
@@ -208,7 +243,7 @@ class KeyRows {
     const reportType = EXPORT_REPORT_TYPES[content.reportType]
     for (let index = 0; index < keys.flags.length; index++) {
       const flags = keys.flags[index] ?? 0
-      if ((flags & FLAG_NOT_NEW) !== 0) continue
+      if (!this.#isWanted(flags)) continue
       const rollingStart = starts.getUint32(index * 4)
       const rollingPeriod = keys.rollingPeriod[index] ?? 0
       this.keyData.push(keys.keyData.subarray(index * 16, index * 16 + 16))

@@ -74,7 +74,7 @@ export function mergeRevisable(
   current: number,
 ): RevisableKey[] {
   const merged = new Map<string, RevisableKey>()
-  for (const key of [...previous, ...added]) {
+  for (const key of [...added, ...previous]) {
     const name = nameOfBytes(key.keyData)
     if (key.rollingStart + key.rollingPeriod >= current - LIMITS.maxAge && !merged.has(name))
       merged.set(name, key)

@@ -14,6 +14,10 @@ export interface SubmissionSettings {
   /** Seconds. */
   readonly timeGrain: number
   readonly clockLeewaySeconds: number
+  /** The region of a health authority that has none. */
+  readonly defaultRegion: string | undefined
+  /** Whether known keys that a revision token does not cover are dropped, instead of refusing the request. */
+  readonly partialRevisions: boolean
   /** Submissions that may wait for their answer; beyond that they are refused as `unavailable`. */
   readonly maxWaiting: number
   /** 32 bytes of the key zone's own each. */
@@ -30,7 +34,7 @@ export function createPublishContext(
   settings: SubmissionSettings,
   now: () => Date,
 ): PublishContext {
-  const { timeGrain, clockLeewaySeconds, maxWaiting } = settings
+  const { timeGrain, clockLeewaySeconds, defaultRegion, partialRevisions, maxWaiting } = settings
   const writer = { timeGrain, projections: [reportProjection] }
   return {
     findAuthority: createAuthorityCache(db, () => performance.now()),
@@ -39,6 +43,8 @@ export function createPublishContext(
     fingerprintKey: createSecretKey(settings.fingerprintSecret),
     timeGrain,
     clockLeewaySeconds,
+    defaultRegion,
+    partialRevisions,
     now,
   }
 }

@@ -35,6 +35,7 @@ export const OUTCOMES = {
   in_future: 14,
   wrong_risk: 15,
   onset_too_far: 20,
+  not_covered: 21,
 } as const
 
 /** One of {@link OUTCOMES}. */
@@ -48,6 +49,7 @@ const PROBLEMS: Readonly<Record<number, string>> = {
   [OUTCOMES.too_old]: 'it ended more than 15 days ago',
   [OUTCOMES.in_future]: 'it starts in the future',
   [OUTCOMES.wrong_risk]: `transmissionRisk must be 0 to ${LIMITS.maxTransmissionRisk}`,
+  [OUTCOMES.not_covered]: 'it was uploaded before, and the revision token does not cover it',
 }
 
 /** A key that passed every rule. */
@@ -106,7 +108,9 @@ export function validateKeys(
     return OUTCOMES.accepted
   })
   if (valid.length === 0 && outcomes.some((outcome) => PROBLEMS[outcome] !== undefined))
-    throw new TocsinError('bad_request', `No key was valid: ${describeDropped(outcomes)}`)
+    throw new TocsinError('bad_request', `No key was valid: ${describeDropped(outcomes)}`, {
+      warnings: describeWarnings(outcomes),
+    })
   refuseOverlaps(valid)
   return { valid: valid.sort((a, b) => (a.name < b.name ? -1 : 1)), outcomes }
 }

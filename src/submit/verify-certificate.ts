@@ -33,16 +33,18 @@ export function verifyCertificate(
   leewaySeconds: number,
 ): CertifiedClaims {
   const jws = parseCompactJws(request.verificationPayload)
-  if (jws === undefined) throw invalid('it must be a JWT signed with ES256')
+  if (jws === undefined) throw invalid('malformed', 'it must be a JWT signed with ES256')
   const key = findKey(jws.header['kid'], authority)
-  if (!jws.isSignedBy(key.key)) throw invalid('the signature is wrong')
+  if (!jws.isSignedBy(key.key)) throw invalid('wrong_signature', 'the signature is wrong')
   const claims = parseClaims(jws.payload)
   if (claims['iss'] !== authority.issuer)
-    throw invalid('the issuer is not accepted for this healthAuthorityID')
+    throw invalid('wrong_issuer', 'the issuer is not accepted for this healthAuthorityID')
   const audiences = Array.isArray(claims['aud']) ? claims['aud'] : [claims['aud']]
-  if (!audiences.includes(authority.audience)) throw invalid('the audience is not this service')
+  if (!audiences.includes(authority.audience))
+    throw invalid('wrong_audience', 'the audience is not this service')
   const { reportType } = claims
-  if (!isReportType(reportType)) throw invalid('reportType is missing or unknown')
+  if (!isReportType(reportType))
+    throw invalid('wrong_report_type', 'reportType is missing or unknown')
   verifyTekmac(request, claims['tekmac'])
   const issuerHandle = readIssuerHandle(claims['issuerHandle'])
   const seconds = now.getTime() / 1000
@@ -56,9 +58,9 @@ export function verifyCertificate(
 }
 
 function findKey(kid: unknown, authority: TrustedAuthority): VerificationKey {
-  if (typeof kid !== 'string') throw invalid('its header names no kid')
+  if (typeof kid !== 'string') throw invalid('unknown_key', 'its header names no kid')
   const known = authority.verificationKeys.get(kid)
-  if (known === undefined) throw invalid(UNKNOWN_KID)
+  if (known === undefined) throw invalid('unknown_key', UNKNOWN_KID)
   return known
 }
 
@@ -67,7 +69,7 @@ const UNKNOWN_KID = 'its kid names no key that is valid now'
 /** A key that is no longer valid accepts nothing new, and yet a request that it vouched for may be repeated. */
 function judgeKey(key: VerificationKey, seconds: number): TocsinError | undefined {
   const valid = key.validFrom <= seconds && seconds < (key.validThrough ?? Infinity)
-  return valid ? undefined : invalid(UNKNOWN_KID)
+  return valid ? undefined : invalid('unknown_key', UNKNOWN_KID)
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -80,28 +82,28 @@ function parseClaims(payload: Uint8Array): Record<string, unknown> {
   } catch {
     // Falls through to the refusal.
   }
-  throw invalid('its claims are no JSON object')
+  throw invalid('malformed', 'its claims are no JSON object')
 }
 
 function verifyTekmac(request: PublishRequest, tekmac: unknown): void {
   const expected = typeof tekmac === 'string' ? decodeBase64(tekmac) : undefined
   if (expected === undefined || expected.length !== 32)
-    throw invalid('tekmac is missing or not 32 bytes in base64')
+    throw invalid('wrong_tekmac', 'tekmac is missing or not 32 bytes in base64')
   const secret = decodeBase64(request.hmacKey)
   // An empty secret would let anybody compute the HMAC of any keys; zeros are as good as empty (RFC 2104, section 2).
   if (secret === undefined || secret.every((byte) => byte === 0))
-    throw invalid('hmacKey is missing, empty or not base64')
+    throw invalid('wrong_tekmac', 'hmacKey is missing, empty or not base64')
   const key = createSecretKey(secret)
   const matches = tekmacCleartexts(request.keys).some((cleartext) =>
     timingSafeEqual(createHmac('sha256', key).update(cleartext).digest(), expected),
   )
-  if (!matches) throw invalid('tekmac does not cover the keys as sent')
+  if (!matches) throw invalid('wrong_tekmac', 'tekmac does not cover the keys as sent')
 }
 
 function readOnset(value: unknown): number {
   if (value === undefined || value === null) return 0
   if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > 0x7fffffff)
-    throw invalid('symptomOnsetInterval must be a whole number')
+    throw invalid('malformed', 'symptomOnsetInterval must be a whole number')
   return value as number
 }
 
@@ -109,7 +111,7 @@ function readIssuerHandle(value: unknown): Uint8Array | undefined {
   if (value === undefined || value === null) return undefined
   // 128 bits in base64url: 22 characters, of which the last carries 2 bits.
   if (typeof value !== 'string' || !/^[A-Za-z0-9_-]{21}[AQgw]$/.test(value))
-    throw invalid('issuerHandle must be 22 characters of base64url')
+    throw invalid('malformed', 'issuerHandle must be 22 characters of base64url')
   return decodeBase64(value)
 }
 
@@ -120,18 +122,31 @@ function judgeTimes(
 ): TocsinError | undefined {
   for (const name of ['exp', 'nbf', 'iat'])
     if (claims[name] !== undefined && !Number.isFinite(claims[name]))
-      return invalid(`${name} must be a number`)
+      return invalid('malformed', `${name} must be a number`)
   const { exp, nbf, iat } = claims as { exp?: number; nbf?: number; iat?: number }
-  if (exp === undefined || exp === 0) return invalid('exp is missing')
-  if (exp + leeway <= seconds) return invalid('it has expired')
+  if (exp === undefined || exp === 0) return invalid('expired', 'exp is missing')
+  if (exp + leeway <= seconds) return invalid('expired', 'it has expired')
   if (Math.max(nbf ?? 0, iat ?? 0) - leeway > seconds)
-    return invalid('it is not valid yet (NBF or IAT) in the future')
+    return invalid('not_yet_valid', 'it is not valid yet (NBF or IAT) in the future')
   return undefined
 }
 
-function invalid(problem: string): TocsinError {
+/** What kind of error a certificate has: tells the caller what to mend, and nothing of what is configured here. */
+export type CertificateSubCode =
+  | 'malformed'
+  | 'unknown_key'
+  | 'wrong_signature'
+  | 'wrong_issuer'
+  | 'wrong_audience'
+  | 'wrong_report_type'
+  | 'wrong_tekmac'
+  | 'expired'
+  | 'not_yet_valid'
+
+function invalid(subCode: CertificateSubCode, problem: string): TocsinError {
   return new TocsinError(
     'health_authority_verification_certificate_invalid',
     `The verification certificate was not accepted: ${problem}.`,
+    { subCode },
   )
 }
