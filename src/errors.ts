@@ -93,6 +93,7 @@ export const ERRORS = {
     status: 503,
     sentence: 'The service is busy or its database is away: try again later.',
   },
+  maintenance: { status: 429, sentence: 'Closed for maintenance: please try again later.' },
   internal_error: { status: 500, sentence: 'Something went wrong here; nothing was changed.' },
   not_found: { status: 404, sentence: 'There is nothing at this address.' },
   // Operating: configuration, database, log.
@@ -103,6 +104,20 @@ export const ERRORS = {
   authority_invalid: {
     status: 400,
     sentence: 'The health authority can not be registered like this.',
+  },
+  authority_key_exists: {
+    status: 409,
+    sentence: 'The health authority has a public key of this kid already.',
+  },
+  authority_key_unknown: {
+    status: 404,
+    sentence: 'The health authority has no public key of this kid.',
+  },
+  authority_key_not_revoked: { status: 409, sentence: 'The public key is not revoked.' },
+  jwks_unusable: {
+    status: 502,
+    sentence:
+      'The public keys of a health authority can not be fetched; those that are known go on counting.',
   },
   realm_exists: { status: 409, sentence: 'A realm of this name exists already.' },
   realm_unknown: { status: 404, sentence: 'There is no realm of this name.' },

@@ -6,7 +6,6 @@ import { setTimeout } from 'node:timers/promises'
 import { readHead } from '../src/log/read-events.ts'
 import {
   addHealthAuthority,
-  createAuthorityCache,
   listHealthAuthorities,
   setHealthAuthorityDisabled,
   type HealthAuthority,
@@ -78,36 +77,6 @@ databaseTest('a change reaches every other process within a second', async (db, 
 })
 
 databaseTest(
-  'a process goes on with what it has read for half a second, then asks once for all',
-  async (db, t) => {
-    await using town = await openSubmittingZone(db, t)
-    let time = 0
-    let asked = 0
-    const counting = {
-      query: (statement: Parameters<typeof town.zone.db.query>[0]) => {
-        asked++
-        return town.zone.db.query(statement)
-      },
-    }
-    const find = createAuthorityCache(counting as typeof town.zone.db, () => time)
-    const known = await Promise.all(Array.from({ length: 50 }, () => find('ORG.example.health')))
-    assert.equal(known[49]?.app, 'org.example.health')
-    assert.equal(known[49]?.verificationKeys.get('v1')?.key.asymmetricKeyType, 'ec')
-    assert.equal(asked, 3, 'the head, the authorities, their keys')
-    await add(town, makePublic('org.example.later'))
-    time = 500
-    assert.equal(await find('org.example.later'), undefined)
-    assert.equal(asked, 3)
-    time = 501
-    assert.equal((await find('org.example.later'))?.app, 'org.example.later')
-    assert.equal(asked, 6)
-    time = 1002
-    await find('org.example.later')
-    assert.equal(asked, 7, 'nothing changed: the head alone')
-  },
-)
-
-databaseTest(
   'what can not be registered is refused with a sentence, and nothing changes',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -133,6 +102,19 @@ databaseTest(
       [/is no region/, { regions: ['ABCDEFGHIJK'] }],
       [/The kid must be/, badKey({ kid: '' })],
       [/a kid of its own/, { keys: [key, key] }],
+      ...[
+        '',
+        'example.org/jwks',
+        'http://example.org/jwks',
+        'http://127.0.0.2/jwks',
+        'http://localhost.example.org/jwks',
+        'ftp://localhost/jwks',
+        'file:///etc/passwd',
+        'https://user:secret@example.org/jwks',
+        'https://example.org/jwks#part',
+        'https://example.org/a b',
+        `https://example.org/${'x'.repeat(2000)}`,
+      ].map((jwksUrl) => [/must begin with https/, { jwksUrl }] as [RegExp, Partial<NewAuthority>]),
       [/must be a P-256 key/, badKey({ publicKey: '' })],
       [/must be a P-256 key/, badKey({ publicKey: pem(p384) })],
       [/must be a P-256 key/, badKey({ publicKey: pem(rsa) })],
@@ -154,6 +136,27 @@ databaseTest(
     assert.deepEqual(await readHead(town.zone.db), before)
     assert.equal((await listHealthAuthorities(town.zone.db)).length, 1)
     await add(town, good)
+  },
+)
+
+databaseTest(
+  'an authority may have an address for its keys, and with a default region none of its own',
+  async (db, t) => {
+    await using town = await openSubmittingZone(db, t)
+    const addresses = [
+      'https://example.org:8443/jwks?realm=1',
+      'http://127.0.0.1:80/a',
+      'http://localhost/',
+    ]
+    for (const [index, jwksUrl] of addresses.entries()) {
+      const given = makePublic(`org.example.x${index}`, { regions: [], keys: [], jwksUrl })
+      await town.zone.db.transaction((tx) =>
+        addHealthAuthority(tx, town.zone.writer, given, town.clock.now(), 'US'),
+      )
+      const listed = (await listHealthAuthorities(town.zone.db))[index + 1]
+      assert.deepEqual(listed, { ...given, disabled: false })
+    }
+    assert.deepEqual(await town.problems(), [])
   },
 )
 

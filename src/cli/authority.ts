@@ -1,25 +1,29 @@
 // Cli: health authorities whose certificates the key zone accepts; promises that a change reaches every process within a second.
 
-import { readFile } from 'node:fs/promises'
 import { TocsinError } from '../errors.ts'
 import {
   addHealthAuthority,
   listHealthAuthorities,
   setHealthAuthorityDisabled,
 } from '../submit/health-authorities.ts'
-import { textOption, type Command, type CommandContext } from './command.ts'
+import { stateOfKey } from '../submit/check-authority-key.ts'
+import { readKeyOptions } from './authority-key.ts'
+import { textOption, type Command } from './command.ts'
 import { requiredOption, withData } from './with-data.ts'
 
 /** `tocsin authority add` */
 export const authorityAddCommand: Command = {
   summary: 'Registers a health authority whose certificates the key zone accepts.',
   usage:
-    'authority add --app ID --issuer I --audience A --regions US,CA --kid KID --public-key FILE [--valid-from TIME] [--valid-through TIME]',
+    'authority add --app ID --issuer I --audience A --regions US,CA [--kid KID --public-key FILE [--valid-from TIME] [--valid-through TIME]] [--jwks URL]',
   options: {
     app: { type: 'string', help: 'healthAuthorityID that apps send' },
     issuer: { type: 'string', help: '`iss` of its certificates' },
     audience: { type: 'string', help: '`aud` of its certificates' },
-    regions: { type: 'string', help: 'regions that its keys belong to, separated by commas' },
+    regions: {
+      type: 'string',
+      help: 'regions that its keys belong to, separated by commas; may be left out with TOCSIN_DEFAULT_REGION',
+    },
     kid: { type: 'string', help: '`kid` of its certificates' },
     'public-key': { type: 'string', help: 'file with its P-256 public key, PEM' },
     'valid-from': { type: 'string', help: 'time from which on the key counts; default at once' },
@@ -27,26 +31,31 @@ export const authorityAddCommand: Command = {
       type: 'string',
       help: 'time at which it ends, for example 2027-01-31T00:00Z',
     },
+    jwks: {
+      type: 'string',
+      help: 'https address of its public keys, instead of a key or beside it; asked every 2 minutes',
+    },
   },
   async run(context) {
-    const publicKeyFile = requiredOption(context, 'public-key')
-    const publicKey = await readFile(publicKeyFile, 'utf8').catch((error: unknown) => {
-      throw new TocsinError('authority_invalid', `The public key ${publicKeyFile} can't be read.`, {
-        cause: error,
-      })
-    })
-    const authority = {
+    const jwksUrl = textOption(context, 'jwks')
+    const hasKey = ['kid', 'public-key'].some((name) => textOption(context, name) !== undefined)
+    if (jwksUrl === undefined && !hasKey)
+      throw new TocsinError('usage', '--kid and --public-key are needed, or --jwks.')
+    const names = {
       app: requiredOption(context, 'app'),
       issuer: requiredOption(context, 'issuer'),
       audience: requiredOption(context, 'audience'),
-      regions: requiredOption(context, 'regions').split(','),
-      keys: [{ kid: requiredOption(context, 'kid'), publicKey, ...readValidity(context) }],
+      regions: textOption(context, 'regions')?.split(',') ?? [],
     }
-    return withData(context, async ({ zones, now }) => {
+    const keys = hasKey ? [await readKeyOptions(context, 'valid-from', 'valid-through')] : []
+    const authority = { ...names, keys, ...(jwksUrl === undefined ? {} : { jwksUrl }) }
+    return withData(context, async ({ zones, config, now }) => {
       await zones.key.db.transaction((tx) =>
-        addHealthAuthority(tx, zones.key.writer, authority, now()),
+        addHealthAuthority(tx, zones.key.writer, authority, now(), config.defaultRegion),
       )
       context.print(`Certificates of ${authority.issuer} for ${authority.app} are accepted now.`)
+      if (jwksUrl !== undefined)
+        context.print('A running server fetches its keys within seconds, and then every 2 minutes.')
       return { document: { app: authority.app.toLowerCase(), added: true } }
     })
   },
@@ -54,18 +63,30 @@ export const authorityAddCommand: Command = {
 
 /** `tocsin authority list` */
 export const authorityListCommand: Command = {
-  summary: 'Lists the health authorities.',
+  summary: 'Lists the health authorities, their public keys, and whether those count now.',
   usage: 'authority list',
   options: {},
   run: (context) =>
-    withData(context, async ({ zones }) => {
-      const authorities = await listHealthAuthorities(zones.key.db)
-      if (authorities.length === 0) context.print('None yet: tocsin authority add registers one.')
-      for (const { app, issuer, audience, regions, disabled, keys } of authorities)
+    withData(context, async ({ zones, now }) => {
+      const seconds = now().getTime() / 1000
+      const document = (await listHealthAuthorities(zones.key.db)).map(
+        ({ keys, ...authority }) => ({
+          ...authority,
+          keys: keys.map((key) => ({ ...key, state: stateOfKey(key, seconds) })),
+        }),
+      )
+      if (document.length === 0) context.print('None yet: tocsin authority add registers one.')
+      for (const { app, issuer, audience, regions, jwksUrl, disabled, keys } of document) {
+        const where = regions.length === 0 ? 'the default region' : `regions ${regions.join(',')}`
         context.print(
-          `${app}  issuer ${issuer}, audience ${audience}, regions ${regions.join(',')}, keys ${keys.map((key) => key.kid).join(',')}${disabled ? ', disabled' : ''}`,
+          `${app}  issuer ${issuer}, audience ${audience}, ${where}${jwksUrl === undefined ? '' : `, keys from ${jwksUrl}`}${disabled ? ', disabled' : ''}`,
         )
-      return { document: authorities }
+        for (const { kid, state, fromJwks } of keys)
+          context.print(
+            `  key ${kid}  ${state.replaceAll('_', ' ')}${fromJwks === true ? ', fetched' : ''}`,
+          )
+      }
+      return { document }
     }),
 }
 
@@ -101,24 +122,4 @@ function switchCommand(verb: 'disable' | 'enable', summary: string): Command {
       })
     },
   }
-}
-
-function readValidity(context: CommandContext): { validFrom: number; validThrough?: number } {
-  const validThrough = timeOption(context, 'valid-through')
-  return {
-    validFrom: timeOption(context, 'valid-from') ?? 0,
-    ...(validThrough === undefined ? {} : { validThrough }),
-  }
-}
-
-/** A time with its zone, as unix seconds. */
-function timeOption(context: CommandContext, name: string): number | undefined {
-  const text = textOption(context, name)
-  if (text === undefined) return undefined
-  const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/.test(text)
-    ? Date.parse(text)
-    : NaN
-  if (Number.isNaN(time))
-    throw new TocsinError('usage', `--${name} must be a time such as 2027-01-31T00:00Z.`)
-  return Math.floor(time / 1000)
 }
