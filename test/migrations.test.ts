@@ -85,7 +85,7 @@ databaseTest(
     ])
     const migrations = (await readMigrations()).flatMap((migration) => migration.zones).length
     assert.deepEqual(once, [
-      { deployments: 1, logins: 2, migrations, key_events: 1, authority_events: 1, secrets: 2 },
+      { deployments: 1, logins: 2, migrations, key_events: 1, authority_events: 1, secrets: 3 },
     ])
   },
 )

@@ -13,7 +13,7 @@ export class MasterKey {
     this.#bytes = Buffer.from(bytes)
   }
 
-  /** For {@link wrapSecret} and {@link unwrapSecret} only. */
+  /** For {@link wrapSecret}, {@link unwrapSecret}, and to hand it to a thread of this process. */
   reveal(): Buffer {
     return this.#bytes
   }

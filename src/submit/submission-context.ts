@@ -3,11 +3,13 @@
 import { createSecretKey } from 'node:crypto'
 import type { Database } from '../db/database.ts'
 import { createAcceptReports } from './accept-reports.ts'
+import { createAuthorityCache } from './authority-cache.ts'
 import { createGroupCommit } from './group-commit.ts'
-import { createAuthorityCache } from './health-authorities.ts'
 import type { PublishContext } from './publish-v1.ts'
 import { reportProjection } from './report.ts'
+import { createRevisionKeys, type RevisionKeys, type RevisionKeySettings } from './revision-keys.ts'
 import { createRevisionTokens } from './revision-token.ts'
+import { statsProjection } from './stats-projection.ts'
 
 /** How submissions are handled: values that can be handed to a thread. */
 export interface SubmissionSettings {
@@ -20,9 +22,15 @@ export interface SubmissionSettings {
   readonly partialRevisions: boolean
   /** Submissions that may wait for their answer; beyond that they are refused as `unavailable`. */
   readonly maxWaiting: number
-  /** 32 bytes of the key zone's own each. */
-  readonly revisionTokenSecret: Uint8Array
+  readonly revisionKeys: RevisionKeySettings
+  /** 32 bytes of the key zone's own. */
   readonly fingerprintSecret: Uint8Array
+}
+
+/** What handling submissions needs, and what must be done from time to time meanwhile. */
+export interface SubmissionContext extends PublishContext {
+  /** See {@link RevisionKeys.refresh}: for whenever the time has moved. */
+  readonly refreshKeys: RevisionKeys['refresh']
 }
 
 /** Submissions that are committed together at the most: enough to share a commit, few enough to keep its locks short. */
@@ -33,13 +41,15 @@ export function createPublishContext(
   db: Database,
   settings: SubmissionSettings,
   now: () => Date,
-): PublishContext {
+): SubmissionContext {
   const { timeGrain, clockLeewaySeconds, defaultRegion, partialRevisions, maxWaiting } = settings
-  const writer = { timeGrain, projections: [reportProjection] }
+  const writer = { timeGrain, projections: [reportProjection, statsProjection] }
+  const keys = createRevisionKeys(db, settings.revisionKeys, now)
   return {
     findAuthority: createAuthorityCache(db, () => performance.now()),
     commit: createGroupCommit(MAX_GROUP, maxWaiting, createAcceptReports(db, writer, now)),
-    tokens: createRevisionTokens(settings.revisionTokenSecret),
+    tokens: createRevisionTokens(keys),
+    refreshKeys: keys.refresh,
     fingerprintKey: createSecretKey(settings.fingerprintSecret),
     timeGrain,
     clockLeewaySeconds,

@@ -5,11 +5,16 @@ import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Address } from '../db/database.ts'
 import { TocsinError } from '../errors.ts'
-import type { PublishReply } from './publish-v1.ts'
+import type { PublishApiName, PublishReply } from './publish-v1.ts'
 import type { SubmissionSettings } from './submission-context.ts'
 
 /** Answers one submission. @throws TocsinError `unavailable` when too many wait already */
-export type Submit = (body: Uint8Array, userAgent: string) => Promise<PublishReply>
+export type Submit = (
+  body: Uint8Array,
+  userAgent: string,
+  /** `publish-v1` when left out. */
+  api?: PublishApiName,
+) => Promise<PublishReply>
 
 /** What is handed over at the start. */
 export interface SubmissionThreadData {
@@ -18,7 +23,7 @@ export interface SubmissionThreadData {
   readonly settings: SubmissionSettings
 }
 
-/** What the thread is handed: submissions that arrived together; their bodies lie one after the other in `bytes`. */
+/** What the thread is handed: submissions that arrived together, or none, to tell it the time; their bodies lie one after the other in `bytes`. */
 export interface SubmissionBatch {
   /** Unix time in milliseconds, by the clock of the process. */
   readonly now: number
@@ -27,6 +32,7 @@ export interface SubmissionBatch {
     readonly id: number
     readonly length: number
     readonly userAgent: string
+    readonly api: PublishApiName
   }[]
 }
 
@@ -41,10 +47,14 @@ export interface SubmissionThread extends AsyncDisposable {
   readonly submit: Submit
 }
 
+/** How often the thread is told the time at least, in milliseconds: what it does from time to time must not wait for submissions. */
+const TELL_TIME_MS = 30_000
+
 /** Starts the thread and waits until it is ready. */
 export async function startSubmissionThread(
   data: SubmissionThreadData,
   now: () => Date,
+  tellTimeMs = TELL_TIME_MS,
 ): Promise<SubmissionThread> {
   const worker = new Worker(
     new URL(`./submission-worker${extname(import.meta.url)}`, import.meta.url),
@@ -71,22 +81,25 @@ export async function startSubmissionThread(
   })
 
   let nextId = 0
-  let batch: { id: number; body: Uint8Array; userAgent: string }[] = []
+  let batch: { id: number; body: Uint8Array; userAgent: string; api: PublishApiName }[] = []
   // Whatever one turn of the event loop read is handed over at once: a message costs as much as a small submission.
   const handOver = () => {
     const bytes = new Uint8Array(batch.reduce((sum, each) => sum + each.body.length, 0))
     let offset = 0
-    const submissions = batch.map(({ id, body, userAgent }) => {
+    const submissions = batch.map(({ id, body, userAgent, api }) => {
       bytes.set(body, offset)
       offset += body.length
-      return { id, length: body.length, userAgent }
+      return { id, length: body.length, userAgent, api }
     })
     batch = []
     const message: SubmissionBatch = { now: now().getTime(), bytes, submissions }
     worker.postMessage(message, [bytes.buffer])
   }
+  const timer = setInterval(() => {
+    if (batch.length === 0) handOver()
+  }, tellTimeMs).unref()
   return {
-    submit: (body, userAgent) =>
+    submit: (body, userAgent, api = 'publish-v1') =>
       new Promise((resolve, reject) => {
         if (waiting.size >= data.settings.maxWaiting) {
           reject(new TocsinError('unavailable'))
@@ -94,9 +107,10 @@ export async function startSubmissionThread(
         }
         const id = nextId++
         waiting.set(id, { resolve, reject })
-        if (batch.push({ id, body, userAgent }) === 1) setImmediate(handOver)
+        if (batch.push({ id, body, userAgent, api }) === 1) setImmediate(handOver)
       }),
     async [Symbol.asyncDispose]() {
+      clearInterval(timer)
       const ended = once(worker, 'exit')
       worker.postMessage('close', [])
       await ended

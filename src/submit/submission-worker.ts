@@ -4,7 +4,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { openDatabase } from '../db/database.ts'
 import { schemaOf } from '../db/zones.ts'
-import { publishV1 } from './publish-v1.ts'
+import { publishV1, type PublishApiName } from './publish-v1.ts'
+import { publishV1alpha1 } from './publish-v1alpha1.ts'
 import { createPublishContext } from './submission-context.ts'
 import type {
   SubmissionAnswer,
@@ -22,6 +23,11 @@ const context = createPublishContext(db, settings, () => time)
 
 let answers: SubmissionAnswer[] = []
 
+const PUBLISH: Readonly<Record<PublishApiName, typeof publishV1>> = {
+  'publish-v1': publishV1,
+  'publish-v1alpha1': publishV1alpha1,
+}
+
 port.on('message', (message: SubmissionBatch | 'close') => {
   if (message === 'close') {
     port.close()
@@ -35,16 +41,23 @@ const AT_ONCE = 4
 
 async function handle({ now, bytes, submissions }: SubmissionBatch): Promise<void> {
   time = new Date(now)
+  const keysRead = context.refreshKeys()
+  if (keysRead !== undefined) await keysRead
   let offset = 0
-  for (const [index, { id, length, userAgent }] of submissions.entries()) {
+  for (const [index, { id, length, userAgent, api }] of submissions.entries()) {
     if (index > 0 && index % AT_ONCE === 0) await nextTurn()
-    void answer(id, bytes.subarray(offset, offset + length), userAgent)
+    void answer(id, PUBLISH[api], bytes.subarray(offset, offset + length), userAgent)
     offset += length
   }
 }
 
-async function answer(id: number, body: Uint8Array, userAgent: string): Promise<void> {
-  const reply = await publishV1(context, body, userAgent).catch((error: unknown) =>
+async function answer(
+  id: number,
+  publish: typeof publishV1,
+  body: Uint8Array,
+  userAgent: string,
+): Promise<void> {
+  const reply = await publish(context, body, userAgent).catch((error: unknown) =>
     error instanceof Error ? error : new Error(String(error)),
   )
   // A group's answers come together, and leave together.
