@@ -1,5 +1,6 @@
 // Config-variables: every environment variable, what it is for and what it may hold; promises that no text is taken for a value that it is not.
 
+import { parse as parseConnectionString } from 'pg-connection-string'
 import { parseDuration } from './operate/duration.ts'
 import { Secret } from './operate/secret.ts'
 
@@ -48,8 +49,21 @@ const databaseUrl = (help: string): Variable<Secret> => ({
   help,
   expected: 'a URL such as postgres://user:password@host:5432/database',
   secret: true,
-  parse: (given) => (/^(postgres|postgresql|socket):/.test(given) ? new Secret(given) : undefined),
+  parse: (given) =>
+    /^(postgres|postgresql|socket):/.test(given) && isAddress(given)
+      ? new Secret(given)
+      : undefined,
 })
+
+/** Whether the text can be taken apart. That a file which it names can't be read is for whoever connects to say. */
+function isAddress(url: string): boolean {
+  try {
+    parseConnectionString(url)
+    return true
+  } catch (error) {
+    return !(error instanceof TypeError || error instanceof URIError)
+  }
+}
 
 const region = (help: string): Variable<string> => ({
   help,

@@ -47,6 +47,30 @@ test('every problem is reported at once, with name, shape and what is expected',
   assert.equal(error.code, 'configuration_invalid')
 })
 
+test('an address of a database that nobody can take apart is a problem, and is not shown', () => {
+  for (const url of [
+    'postgres://owner:hunter2@db:99999/tocsin',
+    'postgres://owner:hunter2:5432/tocsin',
+    'postgres://owner:hunter2@db/%E0%A4%A',
+    'postgres://owner:hunter2@[::1/tocsin',
+  ]) {
+    const error = problemsOf({ TOCSIN_DATABASE_URL: url })
+    assert.deepEqual(
+      error.problems.map(({ name }) => name),
+      ['TOCSIN_DATABASE_URL'],
+      url,
+    )
+    assert.ok(!error.message.includes('hunter2'))
+  }
+  for (const url of [
+    'postgres://owner:hunter2@db/tocsin',
+    'postgresql://owner@/tocsin?host=/run/postgresql',
+    'postgres://%2Frun%2Fpostgresql/tocsin',
+    'socket:/run/postgresql?db=tocsin',
+  ])
+    assert.equal(parseConfig({ TOCSIN_DATABASE_URL: url }).databaseUrl?.reveal(), url)
+})
+
 test('what does not go together is a problem, too', () => {
   const url = 'postgres://owner@db/tocsin'
   const names = (env: Record<string, string>) => problemsOf(env).problems.map(({ name }) => name)

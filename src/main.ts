@@ -3,6 +3,7 @@
 import type { FastifyInstance } from 'fastify'
 import { authorityProjections, openAuthorize } from './authorize/context.ts'
 import type { Deployment, OpenData, RunningServer, ServerOptions } from './cli/deployment.ts'
+import { explainContext } from './cli/explain-submission.ts'
 import { runCommandLine } from './cli/run-command-line.ts'
 import type { Config } from './config.ts'
 import { openEmbedded, startEmbedded } from './db/embedded.ts'
@@ -11,10 +12,15 @@ import { openDirectoryStore } from './distribute/directory-store.ts'
 import { createFileServer } from './distribute/serve-files.ts'
 import { TocsinError } from './errors.ts'
 import { buildApp } from './http/app.ts'
+import { explainRoutes } from './http/explain-routes.ts'
+import { buildOperatorApp } from './http/operator-app.ts'
+import type { Route } from './http/route.ts'
 import { buildRoutes } from './http/routes.ts'
 import type { Projection } from './log/projection.ts'
 import type { Clock } from './operate/clock.ts'
-import { createLogger } from './operate/logger.ts'
+import { watchHealth } from './operate/health.ts'
+import { createLogger, type Logger } from './operate/logger.ts'
+import { createMetrics, type Metrics } from './operate/metrics.ts'
 import { openZones, type OpenZones } from './operate/open-zones.ts'
 import { VERSION } from './operate/version.ts'
 import { releaseProjection } from './publish/releases.ts'
@@ -22,8 +28,12 @@ import type { PublisherContext } from './publish/publisher-context.ts'
 import { runPublisher } from './publish/run-publisher.ts'
 import { loadSigner } from './publish/signer.ts'
 import { streamProjection } from './publish/streams.ts'
+import { createExplain } from './submit/explain.ts'
 import { healthAuthorityProjection } from './submit/health-authorities.ts'
+import { runKeyRefresh } from './submit/refresh-keys.ts'
 import { reportProjection } from './submit/report.ts'
+import { statsProjection } from './submit/stats-projection.ts'
+import { openRevisionKeys } from './submit/revision-keys.ts'
 import { startSubmissionThread, type SubmissionThread } from './submit/submission-thread.ts'
 
 /** Every table of the key zone that follows from events. */
@@ -31,6 +41,7 @@ export const keyProjections: readonly Projection[] = [
   healthAuthorityProjection,
   streamProjection,
   reportProjection,
+  statsProjection,
   releaseProjection,
 ]
 
@@ -104,6 +115,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     config.tokenIssuer,
     now,
   )
+  const metrics = createMetrics()
   const { submit } = opened.use(await startSubmissions(config, zones, now))
   const publisher = opened.use(
     runPublisher(
@@ -113,23 +125,57 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       options.publisher ?? 'timer',
     ),
   )
+  const { db, writer, address } = zones.key
+  const monotonicMs = () => performance.now()
+  opened.use(
+    runKeyRefresh(
+      {
+        db,
+        writer,
+        address,
+        logger,
+        now,
+        monotonicMs,
+        onRefresh: ({ ok }) => metrics.countJwksRefresh(ok),
+      },
+      'timer',
+    ),
+  )
   const routes = buildRoutes({
     submit,
+    v1alpha1: config.v1alpha1,
+    stats: {
+      db: zones.key.db,
+      audience: config.statsAudience,
+      clockLeewaySeconds: config.clockLeeway,
+      timeGrain: zones.timeGrain,
+      now,
+    },
     authorize,
     serveFile: createFileServer(config.publicFolder),
-    isReady: async () => {
-      await Promise.all(
-        [zones.key.db, zones.authority.db].map((db) => db.query({ text: 'select 1', values: [] })),
-      )
-    },
+    health: watchHealth(
+      [
+        { part: 'key zone database', db: zones.key.db },
+        { part: 'authority zone database', db: zones.authority.db },
+      ],
+      () => publisher.isWell,
+      monotonicMs,
+    ),
     describe: { version: VERSION, demo: zones.demo, db: zones.key.db },
   })
-  const app = await buildApp(routes, VERSION, logger, zones.demo)
+  const { demo } = zones
+  const { maintenance } = config
+  const app = await buildApp(routes, VERSION, logger, { demo, maintenance, metrics })
   opened.defer(() => app.close())
-  const url = await listen(app, config)
+  const url = await listen(app, config.host, config.port, 'TOCSIN_PORT')
+  const operatorRoutes = explainRoutes(createExplain(explainContext(config, zones, now)))
+  const operatorUrl = await serveOperator(opened, config, operatorRoutes, metrics, logger, () =>
+    truncate(publisher.lastSuccess, zones.timeGrain),
+  )
   const running = opened.move()
   return {
     url,
+    ...(operatorUrl === undefined ? {} : { operatorUrl }),
     where,
     zones,
     publishDue: publisher.publishDue,
@@ -137,13 +183,38 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-async function listen(app: FastifyInstance, { host, port }: Config): Promise<string> {
+/** Serves what is the operator's own, on a port of its own. @returns its address; undefined when there is none */
+async function serveOperator(
+  opened: AsyncDisposableStack,
+  { host, operatorPort }: Config,
+  routes: readonly Route[],
+  metrics: Metrics,
+  logger: Logger,
+  lastPublished: () => number | undefined,
+): Promise<string | undefined> {
+  if (operatorPort === undefined) return undefined
+  const app = await buildOperatorApp(routes, metrics, lastPublished, VERSION, logger)
+  opened.defer(() => app.close())
+  return listen(app, host, operatorPort, 'TOCSIN_OPERATOR_PORT')
+}
+
+/** Unix seconds, truncated to the time grain. */
+function truncate(time: Date | undefined, timeGrain: number): number | undefined {
+  return time === undefined ? undefined : Math.floor(time.getTime() / 1000 / timeGrain) * timeGrain
+}
+
+async function listen(
+  app: FastifyInstance,
+  host: string,
+  port: number,
+  variable: string,
+): Promise<string> {
   try {
     return await app.listen({ host, port })
   } catch (error) {
     throw new TocsinError(
       'address_unusable',
-      `${host}:${port} can't be listened on (${(error as NodeJS.ErrnoException).code}): name another address in TOCSIN_HOST or TOCSIN_PORT.`,
+      `${host}:${port} can't be listened on (${(error as NodeJS.ErrnoException).code}): name another address in TOCSIN_HOST or ${variable}.`,
       { cause: error },
     )
   }
@@ -155,15 +226,14 @@ async function startSubmissions(
   now: () => Date,
 ): Promise<SubmissionThread> {
   const { address, db } = zones.key
-  const secret = (name: string) => zoneSecret(db, zones.masterKey, name)
   const settings = {
     timeGrain: zones.timeGrain,
     clockLeewaySeconds: config.clockLeeway,
     defaultRegion: config.defaultRegion,
     partialRevisions: config.partialRevisions,
     maxWaiting: config.maxWaiting,
-    revisionTokenSecret: await secret('revision token'),
-    fingerprintSecret: await secret('fingerprint'),
+    revisionKeys: await openRevisionKeys(db, zones.masterKey, now()),
+    fingerprintSecret: await zoneSecret(db, zones.masterKey, 'fingerprint'),
   }
   return startSubmissionThread({ address, poolSize: config.poolSize, settings }, now)
 }

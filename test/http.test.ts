@@ -54,6 +54,7 @@ databaseTest('every address refuses bad input with a code and a sentence', async
     '/api/issue',
     '/api/verify',
     '/v1/publish',
+    '/v1/stats',
   ])
   const before = await heads(service)
   for (const { path, schema } of posts)

@@ -7,23 +7,29 @@ import { releaseProjection } from '../src/publish/releases.ts'
 import { streamProjection } from '../src/publish/streams.ts'
 import { healthAuthorityProjection } from '../src/submit/health-authorities.ts'
 import { reportProjection } from '../src/submit/report.ts'
+import { statsProjection } from '../src/submit/stats-projection.ts'
 import { openZones, type OpenZone } from '../src/operate/open-zones.ts'
 import type { PublisherContext } from '../src/publish/publish-due.ts'
 import { loadSigner } from '../src/publish/signer.ts'
-import type { PublishContext } from '../src/submit/publish-v1.ts'
-import { createPublishContext, type SubmissionSettings } from '../src/submit/submission-context.ts'
+import { openRevisionKeys } from '../src/submit/revision-keys.ts'
+import {
+  createPublishContext,
+  type SubmissionContext,
+  type SubmissionSettings,
+} from '../src/submit/submission-context.ts'
 
 const keyProjections = [
   healthAuthorityProjection,
   streamProjection,
   reportProjection,
+  statsProjection,
   releaseProjection,
 ]
 
 /** A key zone, open. */
 export interface TestKeyZone extends OpenZone, AsyncDisposable {
   readonly settings: SubmissionSettings
-  readonly submit: PublishContext
+  readonly submit: SubmissionContext
   readonly publisher: PublisherContext
   readonly publicFolder: string
 }
@@ -54,7 +60,7 @@ export async function openKeyZone(
     defaultRegion: undefined,
     partialRevisions: false,
     maxWaiting: 2_000,
-    revisionTokenSecret: await zoneSecret(zone.db, masterKey, 'revision token'),
+    revisionKeys: await openRevisionKeys(zone.db, masterKey, now()),
     fingerprintSecret: await zoneSecret(zone.db, masterKey, 'fingerprint'),
   }
   return {

@@ -54,6 +54,8 @@ create table authority_zone.secret (
   name text not null,
   version integer not null,
   wrapped bytea not null,
+  made bigint,
+  constraint secret_made_check CHECK (((made % (86400)::bigint) = 0)),
   constraint secret_pkey PRIMARY KEY (name, version)
 );
 
@@ -134,8 +136,8 @@ create table key_zone.health_authority (
   audience text not null,
   regions text[] not null,
   disabled boolean not null default false,
-  constraint health_authority_pkey PRIMARY KEY (app),
-  constraint health_authority_regions_check CHECK ((cardinality(regions) > 0))
+  jwks_url text,
+  constraint health_authority_pkey PRIMARY KEY (app)
 );
 
 create table key_zone.health_authority_key (
@@ -144,7 +146,10 @@ create table key_zone.health_authority_key (
   public_key text not null,
   valid_from bigint not null,
   valid_through bigint,
-  constraint health_authority_key_pkey PRIMARY KEY (app, kid)
+  from_jwks boolean not null default false,
+  revoked_by text,
+  constraint health_authority_key_pkey PRIMARY KEY (app, kid),
+  constraint health_authority_key_revoked_by_check CHECK ((revoked_by = ANY (ARRAY['command'::text, 'refresh'::text])))
 );
 
 create table key_zone.key_revision (
@@ -215,6 +220,8 @@ create table key_zone.secret (
   name text not null,
   version integer not null,
   wrapped bytea not null,
+  made bigint,
+  constraint secret_made_check CHECK (((made % (86400)::bigint) = 0)),
   constraint secret_pkey PRIMARY KEY (name, version)
 );
 
@@ -233,6 +240,27 @@ create table key_zone.stream (
   constraint stream_pkey PRIMARY KEY (name),
   constraint stream_window_age_check CHECK ((window_age >= 0))
 );
+
+create table key_zone.submission_statistics (
+  health_authority text not null,
+  hour bigint not null,
+  requests_unknown integer not null,
+  requests_android integer not null,
+  requests_ios integer not null,
+  keys_published integer not null,
+  requests_with_revisions integer not null,
+  requests_missing_onset integer not null,
+  oldest_key_days integer[] not null,
+  onset_days integer[] not null,
+  constraint submission_statistics_hour_check CHECK (((hour % (3600)::bigint) = 0)),
+  constraint submission_statistics_oldest_key_days_check CHECK ((cardinality(oldest_key_days) = 16)),
+  constraint submission_statistics_onset_days_check CHECK ((cardinality(onset_days) = 30)),
+  constraint submission_statistics_pkey PRIMARY KEY (health_authority, hour)
+);
+
+-- function: add_counts
+
+-- function: count_submissions
 
 -- function: store_keys
 

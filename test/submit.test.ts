@@ -111,7 +111,7 @@ databaseTest(
       setHealthAuthorityDisabled(tx, town.zone.writer, town.authority.app, true, now),
     )
     town.clock.advance(60)
-    await setTimeout(600)
+    await setTimeout(900)
     const refused = [await town.body(), encodeBody(await ofBrief())].map(async (body) => {
       const reply = await town.submit(body)
       return [reply.status, reply.body.code]

@@ -11,6 +11,8 @@ export const TAMPERING: readonly [string, string, readonly RegExp[]][] = [
       /^the frontier over the first 5 events/,
       /^report: 1 rows follow from no event$/,
       /^diagnosis_key: 3 rows follow from no event$/,
+      /^submission_statistics: 1 rows follow from no event$/,
+      /^submission_statistics: 1 rows that follow from events are missing or changed$/,
     ],
   ],
   [
@@ -20,6 +22,8 @@ export const TAMPERING: readonly [string, string, readonly RegExp[]][] = [
       /^the head says 8 events, 7 are there$/,
       /^report: 1 rows follow from no event$/,
       /^diagnosis_key: 3 rows/,
+      /^submission_statistics: 1 rows follow from no event$/,
+      /^submission_statistics: 1 rows that follow from events are missing or changed$/,
     ],
   ],
   [
@@ -46,6 +50,8 @@ export const TAMPERING: readonly [string, string, readonly RegExp[]][] = [
       /^the record of event 6 can't be read$/,
       /^report: 1 rows follow from no event$/,
       /^diagnosis_key: 3 rows/,
+      /^submission_statistics: 1 rows follow from no event$/,
+      /^submission_statistics: 1 rows that follow from events are missing or changed$/,
     ],
   ],
   [
@@ -65,6 +71,8 @@ export const TAMPERING: readonly [string, string, readonly RegExp[]][] = [
       /^the row of event 6 holds event 6 of type "report"$/,
       /^report: 1 rows follow from no event$/,
       /^diagnosis_key: 3 rows/,
+      /^submission_statistics: 1 rows follow from no event$/,
+      /^submission_statistics: 1 rows that follow from events are missing or changed$/,
     ],
   ],
   [
@@ -75,6 +83,7 @@ export const TAMPERING: readonly [string, string, readonly RegExp[]][] = [
       /^the row of event 7 holds event 6/,
       /^report: 2 rows follow from no event$/,
       /^diagnosis_key: 6 rows/,
+      /^submission_statistics: 1 rows follow from no event$/,
     ],
   ],
   [
@@ -93,6 +102,14 @@ export const TAMPERING: readonly [string, string, readonly RegExp[]][] = [
     [
       /^diagnosis_key: 1 rows follow from no event$/,
       /^diagnosis_key: 1 rows that follow from events/,
+    ],
+  ],
+  [
+    'a submission is counted once more',
+    'update submission_statistics set requests_android = requests_android + 1 where hour = (select max(hour) from submission_statistics)',
+    [
+      /^submission_statistics: 1 rows follow from no event$/,
+      /^submission_statistics: 1 rows that follow from events are missing or changed$/,
     ],
   ],
   [

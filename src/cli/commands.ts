@@ -46,6 +46,10 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     summary: 'accepts the certificates of a disabled health authority again',
     load: async () => (await import('./authority.ts')).authorityEnableCommand,
   },
+  'authority key': {
+    summary: 'adds, revokes or reinstates a public key of a health authority',
+    load: async () => (await import('./authority-key.ts')).authorityKeyCommand,
+  },
   'stream add': {
     summary: 'adds a stream of signed files',
     load: async () => (await import('./stream.ts')).streamAddCommand,
@@ -61,6 +65,10 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   verify: {
     summary: 'checks published files: signatures, digests, continuity',
     load: async () => (await import('./verify.ts')).verifyCommand,
+  },
+  'explain-submission': {
+    summary: 'what the rules make of a captured request',
+    load: async () => (await import('./explain-submission.ts')).explainSubmissionCommand,
   },
   'log verify': {
     summary: 'checks the log, its tree and every table against each other',

@@ -16,6 +16,8 @@ export interface OpenData extends AsyncDisposable {
 /** A server that runs; disposing stops it cleanly. */
 export interface RunningServer extends AsyncDisposable {
   readonly url: string
+  /** Where metrics and what else is the operator's own are served, when it is. */
+  readonly operatorUrl?: string
   readonly where: string
   readonly zones: OpenZones
   /** Makes the releases that are due now; with the timer on, the timer does it. */

@@ -25,6 +25,8 @@ export const startCommand: Command = {
     context.print(
       `tocsin: serving ${server.url}${server.zones.demo ? ' (DEMO: made-up keys, short times)' : ''}`,
     )
+    if (server.operatorUrl !== undefined)
+      context.print(`tocsin: metrics for the operator alone ${server.operatorUrl}/metrics`)
     if (server.zones.demo) for (const line of nextSteps(server.url, config)) context.print(line)
     await untilStopped(context.signal)
     context.print('tocsin: stopping')

@@ -42,26 +42,15 @@ test('base64 of any bytes is what Node.js writes, and gives the bytes again in e
       assert.equal(text, Buffer.from(value).toString('base64'))
       const url = Buffer.from(value).toString('base64url')
       const broken = text.replaceAll(/(.{7})/g, '$1\r\n')
-      for (const spelling of [text, text.replaceAll('=', ''), url, broken])
+      const half = text.replace(/==$/, '=')
+      for (const spelling of [text, text.replaceAll('=', ''), url, broken, half, `${text}=`])
         assert.deepEqual(decodeBase64(spelling), value)
     }),
   )
 })
 
 test('text that is no base64 gives nothing', () => {
-  for (const text of [
-    'A',
-    'AAAAA',
-    'AA=',
-    'AAA==',
-    'AA===',
-    '====',
-    'A=AA',
-    'AA==AA',
-    'AA A',
-    'AA?=',
-    'ÄÄ==',
-  ])
+  for (const text of ['A', 'AAAAA', 'A===', 'A=AA', 'AA==AA', 'AA A', 'AA?=', 'ÄÄ=='])
     assert.equal(decodeBase64(text), undefined, JSON.stringify(text))
 })
 

@@ -42,8 +42,8 @@ export function encodeBase64(bytes: Uint8Array): string {
 }
 
 /**
- * Bytes from base64 of either alphabet (RFC 4648, sections 4 and 5), with or without padding, line breaks skipped, whatever
- * the unused last bits are.
+ * Bytes from base64 of either alphabet (RFC 4648, sections 4 and 5), with padding, without it or with some of it, line breaks
+ * skipped, whatever the unused last bits are.
  *
  * @returns undefined when the text is none
  */
@@ -86,21 +86,12 @@ function decodeAny(text: string): Uint8Array | undefined {
     count++
     if (count % 4 !== 1) bytes[length++] = (bits >> (6 - 2 * ((count - 1) % 4))) & 0xff
   }
-  const padding = countPadding(text, end)
-  // One character alone says nothing; padding, where there is some, must fill the group of four.
-  if (count % 4 === 1 || (padding > 0 && (count + padding) % 4 !== 0) || padding > 2)
-    return undefined
-  return bytes.slice(0, length)
+  // One character alone says nothing.
+  return count % 4 === 1 ? undefined : bytes.slice(0, length)
 }
 
 function isPaddingOrBreak(code: number): boolean {
   return code === 0x3d || code === 0x0d || code === 0x0a
-}
-
-function countPadding(text: string, from: number): number {
-  let count = 0
-  for (let index = from; index < text.length; index++) if (text[index] === '=') count++
-  return count
 }
 
 /** Several pieces as one. */

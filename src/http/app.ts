@@ -1,22 +1,53 @@
-// Http: the web server around the route table; promises one shape of error, and that no request changes more than its handler does.
+// Http: the web server around the route table; promises one shape of error, one way out for every reply, and that no request changes more than its handler does.
 
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { TocsinError, type ErrorCode } from '../errors.ts'
 import type { Logger } from '../operate/logger.ts'
+import type { Metrics } from '../operate/metrics.ts'
 import { createServer } from './create-server.ts'
-import { RETRY_AFTER_SECONDS, type Route, type RouteReply } from './route.ts'
+import { createDecoys, isDecoy } from './decoys.ts'
+import { RETRY_AFTER_SECONDS, type Route, type RouteReply, type RouteRequest } from './route.ts'
 
 /** Bodies of routes that expect none, or a small one. */
 const DEFAULT_BODY_LIMIT = 64_000
 
-/** Builds the server; it does not listen yet. @param demo marks every reply as a demo's */
+/** How a server differs from the plain one. */
+export interface AppOptions {
+  /** Whether every reply is marked as a demo's. */
+  readonly demo?: boolean
+  /** Whether the APIs of both zones are closed for now. */
+  readonly maintenance?: boolean
+  /** Where requests are counted; nowhere when it is left out. */
+  readonly metrics?: Pick<Metrics, 'countRequest' | 'countSubmission'>
+}
+
+/** Builds the server; it does not listen yet. */
 export async function buildApp(
   routes: readonly Route[],
   version: string,
   logger: Logger,
-  demo = false,
+  { demo = false, maintenance = false, metrics }: AppOptions = {},
 ): Promise<FastifyInstance> {
+  const server: Server = {
+    maintenance,
+    finish(reply, route, answer, decoy) {
+      // Decoys are no use to anybody but the network's onlookers: counted as what they imitate they would change what the
+      // operator learns of real requests, and counted apart they would tell when somebody sent one. So they are not counted.
+      if (metrics !== undefined && !decoy) {
+        metrics.countRequest(route?.url ?? 'other', answer.status)
+        if (answer.submission !== undefined)
+          metrics.countSubmission(answer.submission.outcome, answer.submission.keys)
+      }
+      return send(reply, answer)
+    },
+    refuse(route, error) {
+      const known = asTocsinError(error)
+      if (known.code === 'internal_error')
+        logger.error('request failed', error, { route: route?.url ?? '' })
+      return (route?.refuse ?? refuse)(known)
+    },
+  }
   const app = fastify({
     bodyLimit: DEFAULT_BODY_LIMIT,
     serverFactory: createServer,
@@ -25,7 +56,7 @@ export async function buildApp(
     return503OnClosing: false,
     // A path that can't be decoded reaches no route and no other handler of errors.
     frameworkErrors: (error, _request, reply) => {
-      send(reply, refuse(asTocsinError(error)))
+      server.finish(reply, undefined, server.refuse(undefined, error), false)
     },
     // Bodies are judged by the step that they belong to; schemas are here for the OpenAPI document.
   })
@@ -49,7 +80,7 @@ export async function buildApp(
       },
     },
   })
-  for (const route of routes) addRoute(app, route)
+  for (const route of routes) addRoute(app, route, server)
   refuseOtherMethods(app, routes)
   let document: Buffer | undefined
   app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
@@ -57,18 +88,31 @@ export async function buildApp(
       .header('content-type', 'application/json')
       .send((document ??= Buffer.from(`${JSON.stringify(app.swagger(), null, 2)}\n`))),
   )
-  app.setNotFoundHandler((_request, reply) => send(reply, refuse(new TocsinError('not_found'))))
+  app.setNotFoundHandler((_request, reply) => {
+    const answer = server.refuse(undefined, new TocsinError('not_found'))
+    server.finish(reply, undefined, answer, false)
+  })
+  // What goes wrong before a handler is reached: a body that is too large, a method that is not taken.
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    const known = asTocsinError(error)
-    if (known.code === 'internal_error')
-      logger.error('request failed', error, { route: request.routeOptions.url ?? '' })
     const { route } = request.routeOptions.config as { route?: Route }
-    return send(reply, (route?.refuse ?? refuse)(known))
+    server.finish(reply, route, server.refuse(route, error), isDecoy(route, request.headers))
   })
   return app
 }
 
-function addRoute(app: FastifyInstance, route: Route): void {
+/** What all routes of one server share. */
+interface Server {
+  readonly maintenance: boolean
+  /** Sends a reply, and counts it unless it answers a decoy. @returns how long its body is without its padding: characters */
+  finish(reply: FastifyReply, route: Route | undefined, answer: RouteReply, decoy: boolean): number
+  /** The reply to an error, in the shape of its route; what nobody expected is told to the log. */
+  refuse(route: Route | undefined, error: unknown): RouteReply
+}
+
+function addRoute(app: FastifyInstance, route: Route, server: Server): void {
+  const decoys = route.chaff === undefined ? undefined : createDecoys(route.chaff)
+  const isClosed =
+    server.maintenance && (route.tag === 'key zone' || route.tag === 'authority zone')
   app.route({
     method: [...route.methods],
     url: route.url,
@@ -76,14 +120,31 @@ function addRoute(app: FastifyInstance, route: Route): void {
     config: { route },
     schema: openApiSchema(route),
     handler: async (request, reply) => {
-      const answer = await route.handle({
+      const began = performance.now()
+      const given: RouteRequest = {
         method: request.method,
         path: request.url.split('?')[0] ?? '',
         params: request.params as Record<string, string>,
         headers: request.headers as Record<string, string | undefined>,
         body: Buffer.isBuffer(request.body) ? request.body : new Uint8Array(),
-      })
-      return send(reply, answer)
+      }
+      const decoy = decoys !== undefined && isDecoy(route, given.headers)
+      let answer: RouteReply
+      try {
+        // In the words that existing apps know.
+        if (isClosed) throw new TocsinError('maintenance', 'please try again later')
+        answer = await (decoy ? decoys : route).handle(given)
+      } catch (error) {
+        answer = server.refuse(route, error)
+      }
+      const length = server.finish(reply, route, answer, decoy)
+      if (!decoy)
+        decoys?.observe({
+          latency: performance.now() - began,
+          length,
+          isRefusal: answer.status !== 200,
+        })
+      return reply
     },
   })
 }
@@ -125,12 +186,19 @@ function refuseOtherMethods(app: FastifyInstance, routes: readonly Route[]): voi
   }
 }
 
-function send(reply: FastifyReply, answer: RouteReply): FastifyReply {
-  if (answer.status === 503) reply.header('retry-after', String(RETRY_AFTER_SECONDS))
-  reply.code(answer.status).headers(answer.headers ?? {})
-  if (answer.body === undefined && answer.json === undefined) return reply.send()
-  if (answer.json === undefined) return reply.send(answer.body)
-  return reply.header('content-type', 'application/json').send(JSON.stringify(answer.json))
+/** @returns how long the body is without its padding: characters; 0 for what is not JSON */
+function send(reply: FastifyReply, { status, headers, json, body }: RouteReply): number {
+  const retryAfter = RETRY_AFTER_SECONDS[status]
+  if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
+  reply.code(status).headers(headers ?? {})
+  if (json === undefined) {
+    reply.send(body)
+    return 0
+  }
+  const text = JSON.stringify(json)
+  reply.header('content-type', 'application/json').send(text)
+  const { padding } = json as { readonly padding?: unknown }
+  return text.length - (typeof padding === 'string' ? padding.length : 0)
 }
 
 // What may come while a body is read, and what we say to it.
@@ -143,13 +211,13 @@ const FRAMEWORK_ERRORS: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_MAX_PARAM_LENGTH: 'not_found',
 }
 
-function asTocsinError(error: FastifyError): TocsinError {
+function asTocsinError(error: unknown): TocsinError {
   if (error instanceof TocsinError) return error
-  const known = FRAMEWORK_ERRORS[error.code]
+  const { code = '', statusCode = 500 } = (error ?? {}) as Partial<FastifyError>
+  const known = FRAMEWORK_ERRORS[code]
   if (known !== undefined) return new TocsinError(known)
   // A body that ends early, or another fault of the request that the framework found.
-  if (error.statusCode !== undefined && error.statusCode < 500)
-    return new TocsinError('bad_request')
+  if (statusCode < 500) return new TocsinError('bad_request')
   return new TocsinError('internal_error')
 }
 

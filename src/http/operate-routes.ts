@@ -1,39 +1,33 @@
 // Http: what operators and newcomers ask of the service; promises to tell nothing that is not public.
 
+import type { Health, Part } from '../operate/health.ts'
 import { renderHome, type HomeDescription } from './home.ts'
-import type { Route, RouteReply } from './route.ts'
+import type { Route, RouteReply, Schema } from './route.ts'
 
-/** Health and the page at /. @param isReady throws when a database is away */
-export function operateRoutes(isReady: () => Promise<void>, describe: HomeDescription): Route[] {
-  const check = async (): Promise<RouteReply> => {
-    try {
-      await isReady()
-      return { status: 200, json: { status: 'ok' } }
-    } catch {
-      return { status: 503, json: { status: 'unavailable', reason: 'the database is away' } }
-    }
-  }
-  const health = (
-    url: string,
-    operationId: string,
-    summary: string,
-    handle: Route['handle'],
-  ): Route => ({
-    methods: ['GET', 'HEAD'],
-    url,
-    operationId,
-    summary,
-    tag: 'operate',
-    replies: { 200: { description: 'Yes' }, 503: { description: 'No; `reason` says why' } },
-    handle,
-  })
+/** Health and the page at /. Maintenance changes none of it. */
+export function operateRoutes(health: Health, describe: HomeDescription): Route[] {
   return [
-    health('/health', 'health', 'Whether the service works, its database included', check),
-    health('/readyz', 'ready', 'Whether requests can be sent here', check),
-    health('/livez', 'live', 'Whether the process answers', async () => ({
-      status: 200,
-      json: { status: 'ok' },
-    })),
+    healthRoute(
+      '/health',
+      'health',
+      'Whether the service works, its databases included',
+      500,
+      async () => toReply(await health.missingDatabases(), 500),
+    ),
+    healthRoute(
+      '/readyz',
+      'ready',
+      'Whether requests can be served here; also says when publishing fails',
+      503,
+      async () => {
+        const databases = await health.missingDatabases()
+        // A stream that can't be published is told, but takes no server out: they all serve requests as well as ever.
+        return toReply(await health.missingParts(), databases.length === 0 ? 200 : 503)
+      },
+    ),
+    healthRoute('/livez', 'live', 'Whether the process answers', undefined, async () =>
+      toReply([], 200),
+    ),
     {
       methods: ['GET', 'HEAD'],
       url: '/',
@@ -51,4 +45,49 @@ export function operateRoutes(isReady: () => Promise<void>, describe: HomeDescri
       }),
     },
   ]
+}
+
+function healthRoute(
+  url: string,
+  operationId: string,
+  summary: string,
+  unwell: 500 | 503 | undefined,
+  handle: Route['handle'],
+): Route {
+  return {
+    methods: ['GET', 'HEAD'],
+    url,
+    operationId,
+    summary,
+    tag: 'operate',
+    replies: {
+      200: { description: 'Yes', schema: HEALTH_REPLY },
+      ...(unwell === undefined
+        ? {}
+        : { [unwell]: { description: 'No; `reasons` says why', schema: HEALTH_REPLY } }),
+    },
+    handle,
+  }
+}
+
+const PARTS: readonly Part[] = ['key zone database', 'authority zone database', 'publishing']
+
+const HEALTH_REPLY: Schema = {
+  type: 'object',
+  required: ['status'],
+  properties: {
+    status: { type: 'string', enum: ['ok', 'unavailable'] },
+    reasons: {
+      type: 'array',
+      items: { type: 'string', enum: PARTS },
+      description: 'What is away, or fails',
+    },
+  },
+}
+
+/** @param status the status when something is away */
+function toReply(reasons: readonly Part[], status: number): RouteReply {
+  return reasons.length === 0
+    ? { status: 200, json: { status: 'ok' } }
+    : { status, json: { status: status === 200 ? 'ok' : 'unavailable', reasons } }
 }

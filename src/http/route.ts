@@ -2,6 +2,8 @@
 
 import type { Readable } from 'node:stream'
 import type { TocsinError } from '../errors.ts'
+import type { ObservedReply } from '../operate/chaff.ts'
+import type { KeyCounts } from '../operate/metrics.ts'
 
 /** A request as a handler sees it. */
 export interface RouteRequest {
@@ -20,6 +22,16 @@ export interface RouteReply {
   /** A value becomes JSON; bytes, text and streams are sent as they are. */
   readonly json?: unknown
   readonly body?: Uint8Array | Readable | string
+  /** What became of a submission, for the operator's metrics: `accepted` or a code. */
+  readonly submission?: { readonly outcome: string; readonly keys: KeyCounts } | undefined
+}
+
+/** How an address answers decoys. */
+export interface Chaff {
+  /** What a real reply looks like, while there was none yet. */
+  readonly typical: ObservedReply
+  /** A reply with the status, the headers and the fields of a success. @param length of its JSON text without the padding's characters */
+  imitate(length: number): RouteReply
 }
 
 /** JSON Schema, as OpenAPI 3.1 takes it. */
@@ -46,12 +58,25 @@ export interface Route {
   handle(request: RouteRequest): Promise<RouteReply>
   /** The reply to what went wrong before or in `handle`, in the shape of this API; `{error, code}` when left out. */
   refuse?(error: TocsinError): RouteReply
+  /** Where decoys are answered: requests with the header X-Chaff, which are read and then forgotten. */
+  readonly chaff?: Chaff
 }
+
+/** The header of decoys, for the OpenAPI document. */
+export const CHAFF_HEADER = {
+  'x-chaff': {
+    type: 'string',
+    description: 'Not empty: a decoy, which is answered like a real request and does nothing',
+  },
+} as const satisfies Schema
+
+/** What the OpenAPI document says of an API that is closed. */
+export const CLOSED = 'Closed for maintenance: try again after the seconds of Retry-After'
 
 /** Whether a request says that its body is JSON. */
 export function isJson(request: RouteRequest): boolean {
   return (request.headers['content-type'] ?? '').startsWith('application/json')
 }
 
-/** When to try again after 503, in seconds: long enough for a queue to drain or a database to come back. */
-export const RETRY_AFTER_SECONDS = 10
+/** When to try again, in seconds: long enough for a queue to drain or a database to come back, or for some maintenance. */
+export const RETRY_AFTER_SECONDS: Readonly<Record<number, number>> = { 503: 10, 429: 60 }

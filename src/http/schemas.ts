@@ -60,3 +60,98 @@ export const PUBLISH_REPLY: Schema = {
     padding: { type: 'string' },
   },
 }
+
+const {
+  healthAuthorityID: _authority,
+  traveler: _traveler,
+  hmacKey,
+  ...SHARED
+} = PUBLISH_REQUEST['properties'] as Readonly<Record<string, Schema>>
+
+/** The body of POST / in the earlier API. Field names count in any letter case. */
+export const EARLIER_PUBLISH_REQUEST: Schema = {
+  ...PUBLISH_REQUEST,
+  required: ['temporaryExposureKeys', 'appPackageName', 'verificationPayload', 'hmackey'],
+  properties: {
+    ...SHARED,
+    hmackey: hmacKey,
+    appPackageName: { type: 'string', description: 'What healthAuthorityID is to /v1/publish' },
+    regions: {
+      type: 'array',
+      items: { type: 'string' },
+      description: "More than one marks a traveler's keys; the health authority's regions hold",
+    },
+    platform: { type: 'string', description: 'Ignored' },
+    deviceVerificationPayload: { type: 'string', description: 'Ignored' },
+  },
+}
+
+const { code: _code, ...EARLIER_REPLY_FIELDS } = PUBLISH_REPLY['properties'] as Readonly<
+  Record<string, Schema>
+>
+
+/** The reply of POST / in the earlier API. */
+export const EARLIER_PUBLISH_REPLY: Schema = { type: 'object', properties: EARLIER_REPLY_FIELDS }
+
+const VERDICT: Schema = { type: 'string', enum: ['passed', 'failed', 'not_checked'] }
+
+/** The reply of POST /explain-submission on the operator's port. */
+export const EXPLANATION: Schema = {
+  type: 'object',
+  properties: {
+    at: { type: 'string', format: 'date-time' },
+    api: { type: 'string' },
+    rules: {
+      type: 'array',
+      description: 'In the order in which a request meets them',
+      items: {
+        type: 'object',
+        properties: {
+          rule: { type: 'string' },
+          verdict: VERDICT,
+          says: { type: 'string' },
+          code: { type: 'string' },
+          subCode: { type: 'string' },
+        },
+      },
+    },
+    keys: {
+      type: 'array',
+      description: 'In the order in which replies count them',
+      items: {
+        type: 'object',
+        properties: {
+          key: { type: 'integer', description: 'Its number in the sentences of replies' },
+          sent: { type: 'integer', description: 'Its place in the request, from 0' },
+          rollingStart: { type: 'integer' },
+          rollingPeriod: { type: 'integer' },
+          verdict: { type: 'string' },
+          says: { type: 'string' },
+          daysSinceOnset: { type: 'integer' },
+          transmissionRisk: { type: 'integer' },
+          embargoed: { type: 'boolean' },
+          availableFrom: { type: 'string', format: 'date-time' },
+          known: {
+            type: 'object',
+            properties: { reportType: { type: 'string' }, revisedTo: { type: 'string' } },
+          },
+          becomes: { type: 'string' },
+        },
+      },
+    },
+    reply: {
+      type: 'object',
+      description: 'What a phone gets, but for what is secret in it',
+      properties: {
+        status: { type: 'integer' },
+        code: { type: 'string' },
+        subCode: { type: 'string' },
+        error: { type: 'string' },
+        warnings: { type: 'array', items: { type: 'string' } },
+        insertedExposures: { type: 'integer' },
+        tokenCovers: { type: 'integer', description: 'Keys that its revision token covers' },
+        repeats: { type: 'string', description: 'Tracking id of the report that it repeats' },
+      },
+    },
+  },
+}

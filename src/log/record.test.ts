@@ -150,6 +150,24 @@ test('every field of an event is under its leaf hash', () => {
   assert.notEqual(hex(encodeEvent(original, otherSalts).leafHash), hex(leafHash))
 })
 
+test('a content that this log can not have written is refused, and the rest of its record is not', () => {
+  const contents = {
+    'keys in another order': 'a2616201616102',
+    'a whole number as a float': 'f93c00',
+    'a broken number': 'f93e00',
+    'no number': 'f97e00',
+    undefined: 'f7',
+    'text that is no UTF-8': '61ff',
+  }
+  const salt = '00'.repeat(SALT_LENGTH)
+  for (const [what, content] of Object.entries(contents)) {
+    const length = (0x40 + content.length / 2).toString(16)
+    const record = Buffer.from(`8501000061618183667265706f727450${salt}${length}${content}`, 'hex')
+    assert.throws(() => decodeEvent(record), { code: 'log_invalid' }, what)
+    assert.equal(leafHashOf(record).length, 32, 'its bytes are under the hash as they are')
+  }
+})
+
 test('what is no record is refused as log_invalid, not taken for one', () => {
   const noRecords = {
     nothing: '',
@@ -164,6 +182,9 @@ test('what is no record is refused as log_invalid, not taken for one', () => {
     'a number in a longer form': '8501180000616180',
     'an array without length': '9f010000616180ff',
     'something behind it': '8501000061618000',
+    'a whole number as a float': '8501f9470000616180',
+    'a version as a float': '85f93c000000616180',
+    'text that is no UTF-8': '8501000062fffe80',
   }
   for (const [what, bytesOfIt] of Object.entries(noRecords))
     for (const read of [decodeEvent, leafHashOf, (each: Uint8Array) => erasePart(each, 'report')])

@@ -138,13 +138,33 @@ function isBytes(value: unknown, length?: number): boolean {
   return value instanceof Uint8Array && (length === undefined || value.length === length)
 }
 
+const STRICT = {
+  strict: true,
+  allowIndefinite: false,
+  allowUndefined: false,
+  rejectDuplicateMapKeys: true,
+} as const
+
 // Only what this file could have written: another encoding of the same value would be a changed record that no hash shows.
+// Of floats for whole numbers, of the order of keys and of bytes that are no UTF-8 the decoder says nothing.
 function decodeStrictly(bytes: Uint8Array): unknown {
   try {
-    return decode(bytes, { strict: true, allowIndefinite: false, rejectDuplicateMapKeys: true })
+    const value: unknown = decode(bytes, STRICT)
+    if (Buffer.compare(encode(value, WHOLE_NUMBERS), bytes) === 0) return value
   } catch (error) {
     throw unknownForm(error)
   }
+  throw unknownForm()
+}
+
+const WHOLE_NUMBERS = {
+  typeEncoders: {
+    number(number: number) {
+      if (!Number.isInteger(number)) throw new RangeError('not a whole number')
+      // Encoded as any other.
+      return null
+    },
+  },
 }
 
 function unknownForm(cause?: unknown): TocsinError {

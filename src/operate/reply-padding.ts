@@ -3,7 +3,7 @@
 import { randomInt } from 'node:crypto'
 import { randomPiece } from './random-piece.ts'
 
-/** 1,024 to 2,047 random bytes in base64. */
-export function replyPadding(): string {
-  return randomPiece(randomInt(1024, 2048)).toString('base64')
+/** `least` to `most` random bytes in base64. */
+export function replyPadding(least = 1_024, most = 2_047): string {
+  return randomPiece(randomInt(least, most + 1)).toString('base64')
 }

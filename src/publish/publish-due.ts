@@ -190,7 +190,7 @@ function releasedFile({ path, built }: NonNullable<DraftRelease['file']>): Relea
 }
 
 /** Whether it is no use to go on with the next stream. */
-function concernsAll(error: unknown): boolean {
+export function concernsAll(error: unknown): boolean {
   return (
     error instanceof TocsinError &&
     (error.code === 'unavailable' || error.code === 'publisher_lost')

@@ -3,7 +3,7 @@
 import type { Address } from '../db/database.ts'
 import type { Logger } from '../operate/logger.ts'
 import { openSigner } from './build-window.ts'
-import { createPublisher, type PublishedRun } from './publish-due.ts'
+import { concernsAll, createPublisher, type PublishedRun } from './publish-due.ts'
 import type { PublisherContext } from './publisher-context.ts'
 import { takePublisherLock, type PublisherLock } from './publisher-lock.ts'
 import { listStreams } from './streams.ts'
@@ -12,6 +12,10 @@ import { listStreams } from './streams.ts'
 export interface RunningPublisher extends AsyncDisposable {
   /** Makes the releases that are due, unless another process leads. */
   publishDue(): Promise<PublishedRun>
+  /** False when a stream could not be signed or published at the last try; a database that is away is no such failure. */
+  readonly isWell: boolean
+  /** When a run last ended well here. */
+  readonly lastSuccess: Date | undefined
 }
 
 /** How often it looks whether something is due, and how long it rests after a failure, in milliseconds. */
@@ -37,20 +41,33 @@ export function runPublisher(
   let running: Promise<PublishedRun> | undefined
   let timer: NodeJS.Timeout | undefined
   let isStopped = false
+  let hasUnusableKeys = false
+  let hasFailed = false
+  let lastSuccess: Date | undefined
 
   const runOnce = async (): Promise<PublishedRun> => {
     if (lock?.held !== true) {
       publish = undefined
       lock = await takePublisherLock(address, false)
+      // Whoever leads now knows how the streams are.
+      hasUnusableKeys = hasFailed = false
       if (lock === undefined) return NOTHING
-      await tellUnusableKeys(context, logger)
-    }
+      hasUnusableKeys = await tellUnusableKeys(context, logger)
+    } else if (hasUnusableKeys) hasUnusableKeys = (await findUnusableKeys(context)).length > 0
     publish ??= createPublisher(context, lock)
     const run = await publish()
+    hasFailed = false
+    lastSuccess = context.now()
     if (run.files > 0) logger.info('published', { ...run })
     return run
   }
-  const publishDue = () => (running ??= runOnce().finally(() => (running = undefined)))
+  const publishDue = () =>
+    (running ??= runOnce()
+      .catch((error: unknown) => {
+        if (!concernsAll(error)) hasFailed = true
+        throw error
+      })
+      .finally(() => (running = undefined)))
   const tick = async () => {
     const isWell = await publishDue().then(
       () => true,
@@ -61,6 +78,12 @@ export function runPublisher(
   if (mode === 'timer') void tick()
   return {
     publishDue,
+    get isWell() {
+      return !hasUnusableKeys && !hasFailed
+    },
+    get lastSuccess() {
+      return lastSuccess
+    },
     async [Symbol.asyncDispose]() {
       isStopped = true
       clearTimeout(timer)
@@ -70,10 +93,21 @@ export function runPublisher(
   }
 }
 
-/** A signing key that is missing is told when a leader begins, not only when the first file is due. */
-async function tellUnusableKeys(context: PublisherContext, logger: Logger): Promise<void> {
+/** A signing key that is missing is told when a leader begins, not only when the first file is due. @returns whether there is one */
+async function tellUnusableKeys(context: PublisherContext, logger: Logger): Promise<boolean> {
+  const unusable = await findUnusableKeys(context)
+  for (const { stream, error } of unusable)
+    logger.error('a stream can not be signed', error, { stream })
+  return unusable.length > 0
+}
+
+async function findUnusableKeys(
+  context: PublisherContext,
+): Promise<{ readonly stream: string; readonly error: unknown }[]> {
+  const unusable: { stream: string; error: unknown }[] = []
   for (const stream of await listStreams(context.db))
     await openSigner(context, stream).catch((error: unknown) =>
-      logger.error('a stream can not be signed', error, { stream: stream.name }),
+      unusable.push({ stream: stream.name, error }),
     )
+  return unusable
 }

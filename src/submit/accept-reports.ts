@@ -1,7 +1,7 @@
 // Submit: makes a group of judged submissions durable; promises one set of keys for a request however often and however many at once it comes.
 
 import { byteaArray } from '../db/binary-array.ts'
-import type { Database, Transaction } from '../db/database.ts'
+import type { Database, Queryable, Transaction } from '../db/database.ts'
 import { TocsinError } from '../errors.ts'
 import { EXPORT_REPORT_TYPES } from '../format/report-type.ts'
 import { lockHead, writeEvents, type LogWriter } from '../log/append-event.ts'
@@ -108,11 +108,9 @@ async function acceptGroup(
   const refused = group.map((candidate): TocsinError | undefined => {
     const name = nameOfBytes(candidate.fingerprint)
     // The same request may come twice in one group, and so may a key.
-    if (repeated.has(name) || accepted.has(name)) return undefined
-    if (candidate.judged instanceof TocsinError) return candidate.judged
-    const content = settle(candidate, candidate.judged, known)
-    if (content instanceof TocsinError) return content
-    accepted.set(name, { content, platform: candidate.judged.platform })
+    const settled = settle(candidate, repeated.has(name) || accepted.has(name), known)
+    if (settled === undefined || settled instanceof TocsinError) return settled
+    accepted.set(name, settled)
     return undefined
   })
   const events = [...accepted.values()].map((each) => reportEvent(each.content, each.platform))
@@ -132,12 +130,46 @@ function addReport(reports: Map<string, AcceptedReport>, event: StoredEvent): vo
   reports.set(nameOfBytes(content.fingerprint), { content, grain: event.grain })
 }
 
-/** Decides for each valid key what becomes of it; refuses the whole report when one may not be touched. */
-function settle(
+/** What a submission would come to if it were accepted now, and what that follows from. */
+export interface AcceptancePreview {
+  readonly acceptance: Acceptance
+  /** The report that it repeats. */
+  readonly repeated: AcceptedReport | undefined
+  /** Those of its keys that are stored, by their names. */
+  readonly known: ReadonlyMap<string, KnownKey>
+}
+
+/** Decides about a submission as accepting it would, and stores nothing. @param grain when it would be accepted */
+export async function previewAcceptance(
+  db: Queryable,
   candidate: Candidate,
-  judged: JudgedReport,
+  grain: number,
+): Promise<AcceptancePreview> {
+  const { judged, fingerprint } = candidate
+  const reports = await findRepeated(db, [candidate])
+  const repeated = reports.get(nameOfBytes(fingerprint))
+  const keys = judged instanceof TocsinError ? [] : judged.valid.map((key) => key.keyData)
+  const known = await findKnownKeys(db, keys)
+  const settled = settle(candidate, repeated !== undefined, new Map(known))
+  if (settled instanceof TocsinError) return { acceptance: settled, repeated, known }
+  const acceptance =
+    settled === undefined ? (repeated as AcceptedReport) : { content: settled.content, grain }
+  return { acceptance, repeated, known }
+}
+
+/**
+ * Decides about a submission, and for each of its valid keys what becomes of it; refuses the whole when one may not be touched.
+ *
+ * @param known is brought up to date
+ * @returns undefined for a repetition: it gets the first one's answer, whatever the rules say of it now
+ */
+function settle(
+  { fingerprint, judged }: Candidate,
+  isRepetition: boolean,
   known: Map<string, KnownKey>,
-): ReportContent | TocsinError {
+): { readonly content: ReportContent; readonly platform: Platform } | TocsinError | undefined {
+  if (isRepetition) return undefined
+  if (judged instanceof TocsinError) return judged
   const fates = settleKeys(judged.valid, { ...judged, ...judged.content }, known)
   if (fates instanceof TocsinError) return fates
   const outcomes = Uint8Array.from(judged.outcomes)
@@ -151,11 +183,14 @@ function settle(
       known.set(key.name, { ...(known.get(key.name) as KnownKey), revisedType: reportType })
   })
   const keys = packKeys(judged.valid, fates)
-  return { ...judged.content, fingerprint: candidate.fingerprint, keys, outcomes }
+  return {
+    content: { ...judged.content, fingerprint, keys, outcomes },
+    platform: judged.platform,
+  }
 }
 
 async function findRepeated(
-  tx: Transaction,
+  tx: Queryable,
   group: readonly Candidate[],
 ): Promise<Map<string, AcceptedReport>> {
   const { rows } = await tx.query<{ record: Uint8Array }>({
@@ -169,7 +204,7 @@ async function findRepeated(
 }
 
 async function findKnownKeys(
-  tx: Transaction,
+  tx: Queryable,
   keys: readonly Uint8Array[],
 ): Promise<Map<string, KnownKey>> {
   if (keys.length === 0) return new Map()

@@ -7,6 +7,7 @@ import {
   readInteger,
   readObject,
   readText,
+  type JsonFields,
 } from '../operate/read-json.ts'
 
 /** One key as it was sent, not yet judged. */
@@ -56,10 +57,9 @@ export const MAX_BODY_BYTES = 64_000
  */
 export function parsePublishRequest(body: Uint8Array): PublishRequest {
   const fields = parseJsonObject(body, REQUEST_FIELDS, 'bad_request')
-  const keys = readArray(fields, 'temporaryExposureKeys')
   readText(fields, 'padding')
   return {
-    keys: keys.map(readKey),
+    keys: readSubmittedKeys(fields),
     healthAuthorityId: readText(fields, 'healthAuthorityID'),
     verificationPayload: readText(fields, 'verificationPayload'),
     hmacKey: readText(fields, 'hmacKey'),
@@ -84,6 +84,11 @@ const KEY_FIELDS = new Set(['key', 'rollingstartnumber', 'rollingperiod', 'trans
 
 // A key without a period is valid for a day, as the phones' own format has it.
 const DEFAULT_ROLLING_PERIOD = 144
+
+/** The keys of a request. @throws TocsinError `bad_request` */
+export function readSubmittedKeys(fields: JsonFields): SubmittedKey[] {
+  return readArray(fields, 'temporaryExposureKeys').map(readKey)
+}
 
 function readKey(value: unknown): SubmittedKey {
   const fields = readObject(value, KEY_FIELDS, 'a key', 'bad_request')

@@ -1,10 +1,10 @@
-// Submit: POST /v1/publish, as existing apps send it; promises a reply only when the keys are durable, and the same reply when it is asked again.
+// Submit: POST /v1/publish, as existing apps send it, and what all publish APIs share; promises a reply only when the keys are durable, and the same reply when it is asked again.
 
 import type { KeyObject } from 'node:crypto'
 import { TocsinError, type ErrorCode } from '../errors.ts'
 import { decodeBase64 } from '../format/bytes.ts'
 import { INTERVAL_SECONDS } from '../format/intervals.ts'
-import type { ReportType } from '../format/report-type.ts'
+import type { KeyCounts } from '../operate/metrics.ts'
 import { randomPiece } from '../operate/random-piece.ts'
 import type { AcceptedReport, Acceptance, Candidate, JudgedReport } from './accept-reports.ts'
 import { fingerprintRequest } from './fingerprint.ts'
@@ -19,8 +19,13 @@ import {
   describeWarnings,
   OUTCOMES,
   validateKeys,
+  withRisk,
 } from './validate-keys.ts'
-import { verifyCertificate, type CertifiedClaims } from './verify-certificate.ts'
+import {
+  verifyCertificate,
+  type CertificateCheck,
+  type CertifiedClaims,
+} from './verify-certificate.ts'
 
 /** What a submission needs of the key zone. */
 export interface PublishContext {
@@ -42,6 +47,8 @@ export interface PublishReply {
   readonly status: number
   /** 32 hex digits; the first one's when a request was repeated. */
   readonly trackingId: string
+  /** What became of its keys; left out in a refusal. */
+  readonly keys?: KeyCounts
   readonly body: PublishReplyBody
 }
 
@@ -56,27 +63,77 @@ export interface PublishReplyBody {
   readonly warnings?: readonly string[]
 }
 
-/** Handles one submission, from its body to its reply. A refusal is a reply, too; only what nobody expected is thrown. */
-export async function publishV1(
+/** Which API brought a request. */
+export type PublishApiName = ReportContent['source']
+
+/** An API by which keys are published: how it writes a request. All that follows is the same for each. */
+export interface PublishApi {
+  readonly name: PublishApiName
+  /** @throws TocsinError `bad_request` */
+  parse(body: Uint8Array): PublishRequest
+}
+
+/** POST /v1/publish. */
+export const PUBLISH_V1: PublishApi = { name: 'publish-v1', parse: parsePublishRequest }
+
+/** Handles one submission by POST /v1/publish. */
+export function publishV1(
   context: PublishContext,
   body: Uint8Array,
   userAgent: string,
 ): Promise<PublishReply> {
+  return publish(context, PUBLISH_V1, body, userAgent)
+}
+
+/** What came of a submission on its way, as far as it went: for whoever explains it. */
+export interface SubmissionTrace {
+  request?: PublishRequest
+  authority?: TrustedAuthority
+  /** The checks that the certificate passed, in order. */
+  readonly passed: CertificateCheck[]
+  claims?: CertifiedClaims
+  candidate?: Candidate
+}
+
+/**
+ * Handles one submission, from its body to its reply. A refusal is a reply, too; only what nobody expected is thrown.
+ *
+ * @param trace is filled in on the way
+ */
+export async function publish(
+  context: PublishContext,
+  api: PublishApi,
+  body: Uint8Array,
+  userAgent: string,
+  trace: SubmissionTrace = { passed: [] },
+): Promise<PublishReply> {
   const trackingId = randomPiece(16)
   try {
-    const request = parsePublishRequest(body)
+    const request = api.parse(body)
+    trace.request = request
     const authority = await findAuthority(context, request)
+    trace.authority = authority
     const now = context.now()
-    const claims = verifyCertificate(request, authority, now, context.clockLeewaySeconds)
-    const fingerprint = fingerprintRequest('publish-v1', request, context.fingerprintKey)
+    const claims = verifyCertificate(
+      request,
+      authority,
+      now,
+      context.clockLeewaySeconds,
+      trace.passed,
+    )
+    trace.claims = claims
+    const fingerprint = fingerprintRequest(api.name, request, context.fingerprintKey)
     const revisable = openToken(context.tokens, request.revisionToken)
     const judged = judge(context, request, authority, claims, {
+      source: api.name,
       trackingId,
       platform: platformOf(userAgent),
       revisable,
       now,
     })
-    const acceptance = await context.commit.submit({ fingerprint, judged })
+    const candidate = { fingerprint, judged }
+    trace.candidate = candidate
+    const acceptance = await context.commit.submit(candidate)
     if (acceptance instanceof TocsinError) throw acceptance
     return replyTo(context, acceptance, revisable ?? [])
   } catch (error) {
@@ -101,6 +158,7 @@ function judge(
   authority: TrustedAuthority,
   claims: CertifiedClaims,
   given: {
+    source: PublishApiName
     trackingId: Uint8Array
     platform: ReportStatistics['platform']
     revisable: readonly RevisableKey[] | undefined
@@ -112,10 +170,9 @@ function judge(
     if (claims.outdated !== undefined) return claims.outdated
     const onset = chooseOnset(request.symptomOnsetInterval, claims.symptomOnsetInterval, given.now)
     const { valid, outcomes } = validateKeys(request.keys, onset, given.now)
-    const risk = DEFAULT_RISKS[claims.reportType]
     return {
       content: {
-        source: 'publish-v1',
+        source: given.source,
         trackingId: given.trackingId,
         app: authority.app,
         healthAuthority: authority.issuer,
@@ -126,9 +183,7 @@ function judge(
         issuerHandle: claims.issuerHandle ?? null,
         timeGrain: context.timeGrain,
       },
-      valid: valid.map((key) =>
-        key.transmissionRisk === 0 ? { ...key, transmissionRisk: risk } : key,
-      ),
+      valid: valid.map((key) => withRisk(key, claims.reportType)),
       outcomes,
       platform: given.platform,
       revisable: given.revisable,
@@ -140,16 +195,12 @@ function judge(
   }
 }
 
-/** The transmission risk of a key whose app leaves it to the server. */
-const DEFAULT_RISKS = {
-  confirmed: 2,
-  likely: 4,
-  negative: 6,
-  'user-report': 0,
-} as const satisfies Record<ReportType, number>
-
-/** @throws TocsinError `health_authority_missing_region_config` */
-function regionsOf(
+/**
+ * The regions of a health authority's keys.
+ *
+ * @throws TocsinError `health_authority_missing_region_config`
+ */
+export function regionsOf(
   { regions }: TrustedAuthority,
   defaultRegion: string | undefined,
 ): readonly string[] {
@@ -158,8 +209,11 @@ function regionsOf(
   return [defaultRegion]
 }
 
-/** A token that isn't even base64 counts as not sent; one that can't be opened covers nothing. */
-function openToken(tokens: RevisionTokens, token: string): readonly RevisableKey[] | undefined {
+/** The keys that a token covers. One that isn't even base64 counts as not sent; one that can't be opened covers nothing. */
+export function openToken(
+  tokens: RevisionTokens,
+  token: string,
+): readonly RevisableKey[] | undefined {
   if (token === '' || decodeBase64(token) === undefined) return undefined
   return tokens.open(token) ?? []
 }
@@ -188,6 +242,11 @@ function replyTo(
   return {
     status: 200,
     trackingId: Buffer.from(content.trackingId).toString('hex'),
+    keys: {
+      inserted,
+      revised: outcomes.filter((outcome) => outcome === OUTCOMES.revised).length,
+      dropped: outcomes.filter((outcome) => outcome >= OUTCOMES.not_base64).length,
+    },
     body: {
       ...(added.length === 0 && previous.length === 0
         ? {}

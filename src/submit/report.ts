@@ -248,11 +248,9 @@ class KeyRows {
       const rollingPeriod = keys.rollingPeriod[index] ?? 0
       this.keyData.push(keys.keyData.subarray(index * 16, index * 16 + 16))
       this.seq.push(event.seq)
-      this.available.push(
-        (flags & FLAG_EMBARGOED) === 0
-          ? event.grain
-          : availableAfter(rollingStart + rollingPeriod, timeGrain, event.grain),
-      )
+      const embargoed = (flags & FLAG_EMBARGOED) !== 0
+      const end = rollingStart + rollingPeriod
+      this.available.push(embargoed ? availableAfter(end, timeGrain, event.grain) : event.grain)
       this.rollingStart.push(rollingStart)
       this.rollingPeriod.push(rollingPeriod)
       this.transmissionRisk.push(keys.transmissionRisk[index] ?? 0)
@@ -262,8 +260,8 @@ class KeyRows {
   }
 }
 
-/** The first time grain strictly after a key's end, and never before its acceptance. */
-function availableAfter(endInterval: number, timeGrain: number, acceptance: number): number {
+/** From when on an embargoed key may be published, in unix seconds: the first time grain strictly after its end, never before its acceptance. */
+export function availableAfter(endInterval: number, timeGrain: number, acceptance: number): number {
   const end = endInterval * INTERVAL_SECONDS
   return Math.max(Math.floor(end / timeGrain) * timeGrain + timeGrain, acceptance)
 }

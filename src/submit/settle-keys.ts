@@ -40,9 +40,18 @@ export function settleKeys(
   claim: Claim,
   known: ReadonlyMap<string, KnownKey>,
 ): readonly Fate[] | TocsinError {
-  const verdicts = valid.map((key) => settleKey(key, claim, known.get(key.name)))
+  const verdicts = judgeKnownKeys(valid, claim, known)
   const fault = FAULTS.find((code) => verdicts.includes(code))
   return fault === undefined ? (verdicts as Fate[]) : new TocsinError(fault)
+}
+
+/** What is to be said of each valid key of a submission by itself: what becomes of it, or which fault it has. */
+export function judgeKnownKeys(
+  valid: readonly ValidKey[],
+  claim: Claim,
+  known: ReadonlyMap<string, KnownKey>,
+): (Fate | Fault)[] {
+  return valid.map((key) => settleKey(key, claim, known.get(key.name)))
 }
 
 /** Why a submission that touches known keys is refused, in the order in which it is told. */
@@ -54,7 +63,8 @@ const FAULTS = [
   'invalid_report_type_transition',
 ] as const satisfies readonly ErrorCode[]
 
-type Fault = (typeof FAULTS)[number]
+/** A code with which a submission that touches known keys is refused. */
+export type Fault = (typeof FAULTS)[number]
 
 function settleKey(key: ValidKey, claim: Claim, stored: KnownKey | undefined): Fate | Fault {
   // A negative result brings nothing to warn of; its keys only go into the token.

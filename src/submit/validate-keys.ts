@@ -3,6 +3,7 @@
 import { TocsinError } from '../errors.ts'
 import { decodeBase64 } from '../format/bytes.ts'
 import { INTERVAL_SECONDS, INTERVALS_PER_DAY } from '../format/intervals.ts'
+import type { ReportType } from '../format/report-type.ts'
 import { compareKeys, type SubmittedKey } from './parse-publish.ts'
 
 /** The limits of a submission. */
@@ -91,10 +92,33 @@ export function validateKeys(
   onset: Onset,
   now: Date,
 ): ValidatedKeys {
+  refuseCount(submitted)
+  const { valid, outcomes } = judgeKeys(submitted, onset, now)
+  refuseNoneValid(outcomes)
+  refuseOverlaps(valid)
+  return { valid: valid.sort((a, b) => (a.name < b.name ? -1 : 1)), outcomes }
+}
+
+/** There must be a key, and not too many. @throws TocsinError `bad_request` */
+export function refuseCount(submitted: readonly SubmittedKey[]): void {
   if (submitted.length === 0)
     throw new TocsinError('bad_request', 'There must be at least one key.')
   if (submitted.length > LIMITS.maxKeys)
     throw new TocsinError('bad_request', `There may be at most ${LIMITS.maxKeys} keys.`)
+}
+
+/** What is to be said of each key by itself. */
+export interface JudgedKeys {
+  /** In the order of the text sent. */
+  readonly sorted: readonly SubmittedKey[]
+  /** One for each of `sorted`. */
+  readonly outcomes: readonly Outcome[]
+  /** Those that passed, each once. */
+  readonly valid: ValidKey[]
+}
+
+/** Judges each key of a request by itself. */
+export function judgeKeys(submitted: readonly SubmittedKey[], onset: Onset, now: Date): JudgedKeys {
   const current = intervalOf(now)
   const sorted = [...submitted].sort(compareKeys)
   const valid: ValidKey[] = []
@@ -107,12 +131,20 @@ export function validateKeys(
     valid.push(judged)
     return OUTCOMES.accepted
   })
-  if (valid.length === 0 && outcomes.some((outcome) => PROBLEMS[outcome] !== undefined))
+  return { sorted, outcomes, valid }
+}
+
+/** A request of whose keys none passed, and not only for their distance from the onset. @throws TocsinError `bad_request` */
+export function refuseNoneValid(outcomes: readonly Outcome[]): void {
+  if (!outcomes.includes(OUTCOMES.accepted) && outcomes.some((each) => each in PROBLEMS))
     throw new TocsinError('bad_request', `No key was valid: ${describeDropped(outcomes)}`, {
       warnings: describeWarnings(outcomes),
     })
-  refuseOverlaps(valid)
-  return { valid: valid.sort((a, b) => (a.name < b.name ? -1 : 1)), outcomes }
+}
+
+/** Why a key was dropped; undefined when it was not, or only for its distance from the onset. */
+export function problemOf(outcome: number): string | undefined {
+  return PROBLEMS[outcome]
 }
 
 /** The sentence for keys that were dropped as errors; empty when none was. */
@@ -184,8 +216,8 @@ function judgeKey(
   }
 }
 
-/** Keys may share a start (a phone that was reset makes a second key for the day), or else must not overlap. */
-function refuseOverlaps(keys: readonly ValidKey[]): void {
+/** Keys may share a start (a phone that was reset makes a second key for the day), or else must not overlap. @throws TocsinError `bad_request` */
+export function refuseOverlaps(keys: readonly ValidKey[]): void {
   const sorted = [...keys].sort((a, b) => a.rollingStart - b.rollingStart)
   let start = -1
   let sameStart = 0
@@ -207,6 +239,19 @@ function refuseOverlaps(keys: readonly ValidKey[]): void {
       )
     end = Math.max(end, key.rollingStart + key.rollingPeriod)
   }
+}
+
+/** The transmission risk of a key whose app leaves it to the server. */
+const DEFAULT_RISKS = {
+  confirmed: 2,
+  likely: 4,
+  negative: 6,
+  'user-report': 0,
+} as const satisfies Record<ReportType, number>
+
+/** A key with the transmission risk that it is stored with. */
+export function withRisk(key: ValidKey, reportType: ReportType): ValidKey {
+  return key.transmissionRisk === 0 ? { ...key, transmissionRisk: DEFAULT_RISKS[reportType] } : key
 }
 
 function startOfDay(interval: number): number {

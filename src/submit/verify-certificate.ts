@@ -20,10 +20,28 @@ export interface CertifiedClaims {
   readonly outdated?: TocsinError
 }
 
+/** What is checked of a certificate, in this order; whether it counts now comes last, see {@link CertifiedClaims.outdated}. */
+export const CERTIFICATE_CHECKS = [
+  'form',
+  'key',
+  'signature',
+  'claims',
+  'issuer',
+  'audience',
+  'report_type',
+  'tekmac',
+  'issuer_handle',
+  'onset',
+] as const
+
+/** One of {@link CERTIFICATE_CHECKS}. */
+export type CertificateCheck = (typeof CERTIFICATE_CHECKS)[number]
+
 /**
  * Verifies the certificate of a request: ES256, a key of the authority, issuer, audience, the keys' HMAC.
  *
  * @param leewaySeconds how far clocks may differ
+ * @param passed takes the name of each check that was passed
  * @throws TocsinError `health_authority_verification_certificate_invalid`; the sentence says what kind of error it is and nothing of what is configured
  */
 export function verifyCertificate(
@@ -31,27 +49,39 @@ export function verifyCertificate(
   authority: TrustedAuthority,
   now: Date,
   leewaySeconds: number,
+  passed: CertificateCheck[] = [],
 ): CertifiedClaims {
   const jws = parseCompactJws(request.verificationPayload)
   if (jws === undefined) throw invalid('malformed', 'it must be a JWT signed with ES256')
+  passed.push('form')
   const key = findKey(jws.header['kid'], authority)
+  passed.push('key')
   if (!jws.isSignedBy(key.key)) throw invalid('wrong_signature', 'the signature is wrong')
+  passed.push('signature')
   const claims = parseClaims(jws.payload)
+  passed.push('claims')
   if (claims['iss'] !== authority.issuer)
     throw invalid('wrong_issuer', 'the issuer is not accepted for this healthAuthorityID')
+  passed.push('issuer')
   const audiences = Array.isArray(claims['aud']) ? claims['aud'] : [claims['aud']]
   if (!audiences.includes(authority.audience))
     throw invalid('wrong_audience', 'the audience is not this service')
+  passed.push('audience')
   const { reportType } = claims
   if (!isReportType(reportType))
     throw invalid('wrong_report_type', 'reportType is missing or unknown')
+  passed.push('report_type')
   verifyTekmac(request, claims['tekmac'])
+  passed.push('tekmac')
   const issuerHandle = readIssuerHandle(claims['issuerHandle'])
+  passed.push('issuer_handle')
+  const symptomOnsetInterval = readOnset(claims['symptomOnsetInterval'])
+  passed.push('onset')
   const seconds = now.getTime() / 1000
   const outdated = judgeKey(key, seconds) ?? judgeTimes(claims, seconds, leewaySeconds)
   return {
     reportType,
-    symptomOnsetInterval: readOnset(claims['symptomOnsetInterval']),
+    symptomOnsetInterval,
     ...(issuerHandle === undefined ? {} : { issuerHandle }),
     ...(outdated === undefined ? {} : { outdated }),
   }

@@ -1,0 +1,41 @@
+// Http: answers decoys; promises the reply and the wait of a real request, and that nothing of a decoy is looked into or kept.
+
+import { setTimeout } from 'node:timers/promises'
+import { TocsinError } from '../errors.ts'
+import { rememberReplies, type ObservedReply } from '../operate/chaff.ts'
+import { isJson, type Chaff, type Route, type RouteReply, type RouteRequest } from './route.ts'
+
+/** Answers the decoys of one route as its real requests were answered lately. */
+export interface Decoys {
+  handle(request: RouteRequest): Promise<RouteReply>
+  /** Takes note of the reply to a real request. */
+  observe(reply: ObservedReply): void
+}
+
+/** However slow real replies are, a decoy holds its connection no longer than this, in milliseconds. */
+const LONGEST_MS = 1_000
+
+/** Decoys of one route. */
+export function createDecoys(chaff: Chaff): Decoys {
+  const newest = rememberReplies(chaff.typical)
+  return {
+    observe: newest.add,
+    async handle(request) {
+      // What a phone's system may send as well is refused as it is for a real request.
+      if (!isJson(request)) throw new TocsinError('unsupported_media_type')
+      const { latency, length } = newest.draw()
+      const reply = chaff.imitate(length)
+      await setTimeout(Math.min(latency, LONGEST_MS))
+      return reply
+    },
+  }
+}
+
+/** Whether a request to this route is a decoy. */
+export function isDecoy(
+  route: Route | undefined,
+  headers: Readonly<Record<string, unknown>>,
+): boolean {
+  const value = headers['x-chaff']
+  return route?.chaff !== undefined && value !== undefined && value !== ''
+}

@@ -1,0 +1,97 @@
+// Submit: the token by which a health authority asks for its statistics; promises that only a key of its own, accepted now, opens them.
+
+import { createPublicKey } from 'node:crypto'
+import type { Queryable } from '../db/database.ts'
+import { TocsinError } from '../errors.ts'
+import { parseCompactJws, type CompactJws } from './compact-jws.ts'
+import { listHealthAuthorities } from './health-authorities.ts'
+
+/** What a token must agree with. */
+export interface StatsTokenRules {
+  readonly audience: string
+  /** How far clocks may differ. */
+  readonly leewaySeconds: number
+}
+
+/**
+ * Verifies the Authorization header of a request for statistics: a JWT (ES256) by a key of a registered health authority.
+ *
+ * @returns the issuer whose statistics may be shown
+ * @throws TocsinError `unauthorized`; the sentence says what to mend and nothing of what is registered
+ */
+export async function verifyStatsToken(
+  db: Queryable,
+  authorization: string | undefined,
+  rules: StatsTokenRules,
+  now: Date,
+): Promise<string> {
+  const [, text] = /^Bearer +([^ ]+) *$/i.exec(authorization ?? '') ?? []
+  if (text === undefined) throw unauthorized('send it as "Authorization: Bearer <JWT>"')
+  const jws = parseCompactJws(text)
+  if (jws === undefined) throw unauthorized('it must be a JWT signed with ES256')
+  const claims = parseClaims(jws.payload)
+  const seconds = now.getTime() / 1000
+  // Claims first, though not believed yet: a token that is wrong anyway asks nothing of the database.
+  checkClaims(claims, rules, seconds)
+  const { iss } = claims
+  const { kid } = jws.header
+  if (typeof iss !== 'string' || typeof kid !== 'string')
+    throw unauthorized('it must name iss, and kid in its header')
+  if (!(await isSignedByAuthority(db, jws, iss, kid, seconds)))
+    throw unauthorized('it must be signed by a key of a health authority that is accepted here')
+  return iss
+}
+
+/** Read from the database each time: such requests are rare, and what was revoked is refused at once. */
+async function isSignedByAuthority(
+  db: Queryable,
+  jws: CompactJws,
+  issuer: string,
+  kid: string,
+  seconds: number,
+): Promise<boolean> {
+  const authorities = await listHealthAuthorities(db)
+  return authorities
+    .filter((authority) => authority.issuer === issuer && !authority.disabled)
+    .flatMap((authority) => authority.keys)
+    .filter((key) => key.kid === kid && key.revokedBy === undefined)
+    .filter((key) => key.validFrom <= seconds && seconds < (key.validThrough ?? Infinity))
+    .some((key) => jws.isSignedBy(createPublicKey(key.publicKey)))
+}
+
+function checkClaims(
+  claims: Readonly<Record<string, unknown>>,
+  { audience, leewaySeconds }: StatsTokenRules,
+  seconds: number,
+): void {
+  // A certificate is signed with the same key and lies on many phones: it opens nothing here, even where both audiences are
+  // the same.
+  if ('tekmac' in claims) throw unauthorized('a certificate over keys is no token for statistics')
+  const audiences: unknown[] = Array.isArray(claims['aud']) ? claims['aud'] : [claims['aud']]
+  if (!audiences.includes(audience)) throw unauthorized('its audience is not this service')
+  for (const name of ['exp', 'nbf', 'iat'])
+    if (claims[name] !== undefined && !Number.isFinite(claims[name]))
+      throw unauthorized(`${name} must be a number`)
+  const { exp, nbf, iat } = claims as { exp?: number; nbf?: number; iat?: number }
+  if (exp === undefined || exp === 0) throw unauthorized('exp is missing')
+  if (exp + leewaySeconds <= seconds) throw unauthorized('it has expired')
+  if (Math.max(nbf ?? 0, iat ?? 0) - leewaySeconds > seconds)
+    throw unauthorized('it is not valid yet (nbf or iat lies in the future)')
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function parseClaims(payload: Uint8Array): Record<string, unknown> {
+  try {
+    const claims: unknown = JSON.parse(decoder.decode(payload))
+    if (typeof claims === 'object' && claims !== null && !Array.isArray(claims))
+      return { ...claims }
+  } catch {
+    // Falls through to the refusal.
+  }
+  throw unauthorized('its claims are no JSON object')
+}
+
+function unauthorized(problem: string): TocsinError {
+  return new TocsinError('unauthorized', `The token was not accepted: ${problem}.`)
+}

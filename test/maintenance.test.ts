@@ -1,0 +1,98 @@
+// Test: maintenance closes every API and nothing else: phones are told to come back, downloads and health go on.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { openApiDocument } from '../src/http/openapi.ts'
+import { readHead } from '../src/log/read-events.ts'
+import { databaseTest } from './database.ts'
+import { CHAFF, openPhone, type Answer } from './http-phone.ts'
+import { startService, type RunningService } from './running-service.ts'
+import { temporaryFolder } from './temporary-folder.ts'
+
+interface OpenApi {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, OpenApiOperation>>>>
+}
+
+interface OpenApiOperation {
+  readonly tags: readonly string[]
+  readonly responses: Readonly<Record<string, unknown>>
+}
+
+/** Every address of an API that the document describes. */
+async function apiAddresses(): Promise<[path: string, operation: OpenApiOperation][]> {
+  const document = JSON.parse(await openApiDocument()) as OpenApi
+  return Object.entries(document.paths).flatMap(([path, operations]) =>
+    Object.values(operations)
+      .filter(({ tags }) => tags[0] === 'key zone' || tags[0] === 'authority zone')
+      .map((operation): [string, OpenApiOperation] => [path, operation]),
+  )
+}
+
+test('every API says in its description that it may be closed', async () => {
+  for (const path of ['/v1/publish', '/api/issue', '/api/verify', '/api/certificate']) {
+    const [, operation] = (await apiAddresses()).find(([each]) => each === path) ?? []
+    assert.ok(operation?.responses['429'], path)
+  }
+})
+
+databaseTest(
+  'in maintenance every API answers 429 in its own shape, and changes nothing',
+  async (database, t) => {
+    await using service = await startClosed(database.url, await temporaryFolder(t))
+    const phone = await openPhone(service)
+    const before = await heads(service)
+    const addresses = await apiAddresses()
+    assert.ok(addresses.length >= 4)
+    for (const [path] of addresses)
+      for (const body of [await phone.makeUpload(), '{}', 'nonsense'])
+        assertClosed(await phone.post(path, body), path)
+    const answer = await phone.post('/v1/publish', await phone.makeUpload())
+    assert.equal(answer.body['code'], 'maintenance')
+    assert.match(answer.headers.get('tocsin-tracking-id') ?? '', /^[0-9a-f]{32}$/)
+    assert.equal(answer.headers.get('x-api-version'), 'v1')
+    const verify = await phone.post('/api/verify', {})
+    assert.equal(verify.body['errorCode'], 'maintenance')
+    assert.deepEqual(await heads(service), before)
+  },
+)
+
+databaseTest('in maintenance a decoy is told the same as anybody', async (database, t) => {
+  await using service = await startClosed(database.url, await temporaryFolder(t))
+  const phone = await openPhone(service)
+  for (const path of ['/v1/publish', '/api/verify', '/api/certificate']) {
+    const real = await phone.post(path, {})
+    const decoy = await phone.post(path, {}, CHAFF)
+    assertClosed(decoy, path)
+    assert.deepEqual(Object.keys(decoy.body), Object.keys(real.body))
+    assert.deepEqual([...decoy.headers.keys()], [...real.headers.keys()])
+    assert.equal(decoy.unpadded, real.unpadded)
+  }
+})
+
+databaseTest('in maintenance downloads, pages and health go on', async (database, t) => {
+  await using service = await startClosed(database.url, await temporaryFolder(t))
+  for (const path of ['/health', '/livez', '/readyz']) {
+    const response = await fetch(`${service.url}${path}`)
+    assert.equal(response.status, 200, path)
+    assert.deepEqual(await response.json(), { status: 'ok' }, path)
+  }
+  await service.publishDue()
+  for (const path of ['/', '/openapi.json', '/exports/demo/key.pem'])
+    assert.equal((await fetch(`${service.url}${path}`)).status, 200, path)
+})
+
+function startClosed(databaseUrl: string, folder: string): Promise<RunningService> {
+  return startService(databaseUrl, folder, { TOCSIN_MAINTENANCE: 'true' })
+}
+
+function assertClosed({ status, headers, body }: Answer, path: string): void {
+  assert.equal(status, 429, path)
+  assert.equal(body['error'], 'please try again later', path)
+  assert.match(headers.get('retry-after') ?? '', /^[1-9]\d*$/, path)
+  assert.match(headers.get('content-type') ?? '', /^application\/json/, path)
+  assert.ok(String(body['padding']).length >= 1_368, path)
+}
+
+async function heads({ zones }: RunningService): Promise<number[]> {
+  return [(await readHead(zones.key.db)).nextSeq, (await readHead(zones.authority.db)).nextSeq]
+}
