@@ -167,7 +167,7 @@ function openApiSchema(route: Route) {
 }
 
 // What a client may try on an address that takes other methods.
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const
 
 function refuseOtherMethods(app: FastifyInstance, routes: readonly Route[]): void {
   for (const url of new Set(routes.map((route) => route.url))) {
@@ -196,7 +196,8 @@ function send(reply: FastifyReply, { status, headers, json, body }: RouteReply):
     return 0
   }
   const text = JSON.stringify(json)
-  reply.header('content-type', 'application/json').send(text)
+  // As bytes: to a text the framework would add a charset, which JSON has none of (RFC 8259, section 11).
+  reply.header('content-type', 'application/json').send(Buffer.from(text))
   const { padding } = json as { readonly padding?: unknown }
   return text.length - (typeof padding === 'string' ? padding.length : 0)
 }

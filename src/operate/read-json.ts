@@ -85,7 +85,8 @@ export function readInteger(
   bits: 32 | 64 = 32,
 ): number {
   const value = fields.values.get(name.toLowerCase()) ?? absent
-  if (!Number.isInteger(value) || Math.abs(value as number) >= 2 ** (bits - 1))
+  const bound = 2 ** (bits - 1)
+  if (!Number.isInteger(value) || (value as number) < -bound || (value as number) >= bound)
     throw wrongType(fields, name, `a whole number of ${bits} bits`)
   return value as number
 }

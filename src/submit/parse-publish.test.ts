@@ -120,7 +120,7 @@ test('every field has one type', () => {
 
 test('numbers have 32 bits', () => {
   assert.equal(parseKey({ rollingStartNumber: 2_147_483_647 })?.rollingStart, 2_147_483_647)
-  for (const number of ['2147483648', '-2147483648', '1e10', '1e999', '-1e999', '0.5', '1e-5'])
+  for (const number of ['2147483648', '-2147483649', '1e10', '1e999', '-1e999', '0.5', '1e-5'])
     refused(`{"symptomOnsetInterval":${number}}`, number)
   refused(`{"symptomOnsetInterval":${'9'.repeat(10_000)}}`, 'ten thousand digits')
 })

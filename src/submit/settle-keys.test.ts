@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { TocsinError } from '../errors.ts'
 import { EXPORT_REPORT_TYPES, type ReportType } from '../format/report-type.ts'
 import { judgeTransition, settleKeys, type Claim, type KnownKey } from './settle-keys.ts'

@@ -261,7 +261,7 @@ test('claims are one JSON object and nothing behind it', () => {
 test('the onset is a whole number when there is one', () => {
   for (const symptomOnsetInterval of [undefined, null, 0])
     assert.equal(withClaims({ symptomOnsetInterval }).symptomOnsetInterval, 0)
-  for (const symptomOnsetInterval of ['1', -1, 1.5, 2 ** 31, [1], true])
+  for (const symptomOnsetInterval of ['1', -1, 1.5, 2 ** 32, [1], true])
     refused(() => withClaims({ symptomOnsetInterval }), /symptomOnsetInterval must be/)
 })
 

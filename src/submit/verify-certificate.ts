@@ -132,7 +132,7 @@ function verifyTekmac(request: PublishRequest, tekmac: unknown): void {
 
 function readOnset(value: unknown): number {
   if (value === undefined || value === null) return 0
-  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > 0x7fffffff)
+  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > 0xffffffff)
     throw invalid('malformed', 'symptomOnsetInterval must be a whole number')
   return value as number
 }
