@@ -46,6 +46,20 @@ export function parseCompactJws(text: string): CompactJws | undefined {
   }
 }
 
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The claims of a JWT (RFC 7519, section 7.2); undefined when the payload is no JSON object in UTF-8. */
+export function parseClaims(payload: Uint8Array): Record<string, unknown> | undefined {
+  try {
+    const claims: unknown = JSON.parse(decoder.decode(payload))
+    return typeof claims === 'object' && claims !== null && !Array.isArray(claims)
+      ? { ...claims }
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
 function parseHeader(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'))

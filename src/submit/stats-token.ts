@@ -3,7 +3,7 @@
 import { createPublicKey } from 'node:crypto'
 import type { Queryable } from '../db/database.ts'
 import { TocsinError } from '../errors.ts'
-import { parseCompactJws, type CompactJws } from './compact-jws.ts'
+import { parseClaims, parseCompactJws, type CompactJws } from './compact-jws.ts'
 import { listHealthAuthorities } from './health-authorities.ts'
 
 /** What a token must agree with. */
@@ -30,6 +30,7 @@ export async function verifyStatsToken(
   const jws = parseCompactJws(text)
   if (jws === undefined) throw unauthorized('it must be a JWT signed with ES256')
   const claims = parseClaims(jws.payload)
+  if (claims === undefined) throw unauthorized('its claims are no JSON object')
   const seconds = now.getTime() / 1000
   // Claims first, though not believed yet: a token that is wrong anyway asks nothing of the database.
   checkClaims(claims, rules, seconds)
@@ -77,19 +78,6 @@ function checkClaims(
   if (exp + leewaySeconds <= seconds) throw unauthorized('it has expired')
   if (Math.max(nbf ?? 0, iat ?? 0) - leewaySeconds > seconds)
     throw unauthorized('it is not valid yet (nbf or iat lies in the future)')
-}
-
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-function parseClaims(payload: Uint8Array): Record<string, unknown> {
-  try {
-    const claims: unknown = JSON.parse(decoder.decode(payload))
-    if (typeof claims === 'object' && claims !== null && !Array.isArray(claims))
-      return { ...claims }
-  } catch {
-    // Falls through to the refusal.
-  }
-  throw unauthorized('its claims are no JSON object')
 }
 
 function unauthorized(problem: string): TocsinError {

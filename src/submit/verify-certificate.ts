@@ -5,7 +5,7 @@ import { TocsinError } from '../errors.ts'
 import { decodeBase64 } from '../format/bytes.ts'
 import { isReportType, type ReportType } from '../format/report-type.ts'
 import { tekmacCleartexts } from '../format/tekmac.ts'
-import { parseCompactJws } from './compact-jws.ts'
+import { parseClaims, parseCompactJws } from './compact-jws.ts'
 import type { TrustedAuthority, VerificationKey } from './health-authorities.ts'
 import type { PublishRequest } from './parse-publish.ts'
 
@@ -59,6 +59,7 @@ export function verifyCertificate(
   if (!jws.isSignedBy(key.key)) throw invalid('wrong_signature', 'the signature is wrong')
   passed.push('signature')
   const claims = parseClaims(jws.payload)
+  if (claims === undefined) throw invalid('malformed', 'its claims are no JSON object')
   passed.push('claims')
   if (claims['iss'] !== authority.issuer)
     throw invalid('wrong_issuer', 'the issuer is not accepted for this healthAuthorityID')
@@ -100,19 +101,6 @@ const UNKNOWN_KID = 'its kid names no key that is valid now'
 function judgeKey(key: VerificationKey, seconds: number): TocsinError | undefined {
   const valid = key.validFrom <= seconds && seconds < (key.validThrough ?? Infinity)
   return valid ? undefined : invalid('unknown_key', UNKNOWN_KID)
-}
-
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-function parseClaims(payload: Uint8Array): Record<string, unknown> {
-  try {
-    const claims: unknown = JSON.parse(decoder.decode(payload))
-    if (typeof claims === 'object' && claims !== null && !Array.isArray(claims))
-      return { ...claims }
-  } catch {
-    // Falls through to the refusal.
-  }
-  throw invalid('malformed', 'its claims are no JSON object')
 }
 
 function verifyTekmac(request: PublishRequest, tekmac: unknown): void {

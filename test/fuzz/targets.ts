@@ -1,0 +1,24 @@
+// Fuzzing: every target; promises that each parser of what others send is among them.
+
+import { authorityTargets } from './authority-targets.ts'
+import { authorizeTargets } from './authorize-targets.ts'
+import { exportTargets } from './export-targets.ts'
+import { formatTargets } from './format-targets.ts'
+import { jsonTargets } from './json-targets.ts'
+import { logTargets } from './log-targets.ts'
+import { publishTargets } from './publish-targets.ts'
+import { settingTargets } from './setting-targets.ts'
+import { submitTargets } from './submit-targets.ts'
+
+/** In the order in which they are run. */
+export const targets = [
+  ...jsonTargets,
+  ...submitTargets,
+  ...publishTargets,
+  ...authorityTargets,
+  ...authorizeTargets,
+  ...formatTargets,
+  ...exportTargets,
+  ...logTargets,
+  ...settingTargets,
+]
