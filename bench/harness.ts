@@ -27,17 +27,25 @@ export function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? NaN
 }
 
-/** Runs two sides in turn and gives, for each, the median rate, and the median of the ratios pair by pair. */
+/**
+ * Runs two sides in turn and gives, for each, the median rate, and the median of the ratios pair by pair.
+ *
+ * @param report prints each round
+ */
 export async function alternate(
   rounds: number,
   ours: () => Promise<number> | number,
   floor: () => Promise<number> | number,
+  report?: (line: string) => void,
 ): Promise<{ value: number; floor: number; ratio: number }> {
   const values: number[] = []
   const floors: number[] = []
-  for (let round = 0; round < rounds; round++) {
-    values.push(await ours())
-    floors.push(await floor())
+  for (let round = 1; round <= rounds; round++) {
+    const a = await ours()
+    const b = await floor()
+    values.push(a)
+    floors.push(b)
+    report?.(`round ${round}: ${a.toFixed(0)} against ${b.toFixed(0)}, ratio ${(a / b).toFixed(2)}`)
   }
   return {
     value: median(values),

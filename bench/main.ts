@@ -4,6 +4,10 @@ import type { Benchmark } from './harness.ts'
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   submit: async () => (await import('./submit.ts')).bench,
+  'submit-revise': async () => (await import('./submit-revise.ts')).bench,
+  'submit-large': async () => (await import('./submit-large.ts')).bench,
+  'submit-memory': async () => (await import('./submit-memory.ts')).bench,
+  reject: async () => (await import('./reject.ts')).bench,
   verify: async () => (await import('./verify.ts')).bench,
 }
 
@@ -13,7 +17,7 @@ if (load === undefined) {
   console.log('npm run bench -- NAME [--json]\n')
   for (const [each, loadEach] of Object.entries(BENCHMARKS)) {
     const { summary, goal } = await loadEach()
-    console.log(`  ${each.padEnd(12)} ${summary}\n${' '.repeat(15)}goal: ${goal}`)
+    console.log(`  ${each.padEnd(14)} ${summary}\n${' '.repeat(17)}goal: ${goal}`)
   }
   process.exitCode = name === '' || name === '--help' ? 0 : 2
 } else {

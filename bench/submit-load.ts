@@ -1,32 +1,47 @@
 // Bench: a phone crowd in a process of its own; promises requests made beforehand, so that only sending and reading is measured.
 
-import { readFileSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
 import { createPrivateKey } from 'node:crypto'
-import { makeKeys, makeRequest, type TestAuthority } from '../test/key-zone.ts'
+import { readFileSync } from 'node:fs'
+import type { TestAuthority } from '../test/key-zone.ts'
+import { openConnection } from './load-connection.ts'
+import {
+  makeBad,
+  makeLikely,
+  makeNew,
+  type LikelyReport,
+  type LoadRequest,
+  type RequestKind,
+} from './load-requests.ts'
 
 /** What the parent asks for. */
 export interface LoadOrder {
   readonly port: number
+  readonly kind: RequestKind
   readonly connections: number
   readonly seconds: number
   /** Requests to have ready; the run ends when they are used up. */
   readonly requests: number
   /** Requests a second, or as fast as they are answered. */
   readonly rate?: number
+  /** Makes each request when it is sent: where more are wanted than memory holds, and the rate doesn't matter. */
+  readonly live?: boolean
 }
 
 /** What came of it. */
 export interface LoadResult {
   readonly answered: number
+  /** Of these, those that got another status than they should. */
   readonly failed: number
+  /** How often which status came that shouldn't; 0 for a connection that ended without an answer. */
+  readonly unexpected: Readonly<Record<number, number>>
   readonly seconds: number
   /** Milliseconds. */
   readonly p50: number
   readonly p99: number
 }
 
-const KEYS_A_REQUEST = 14
+/** The next request, until there is none or the time is over. */
+type Take = () => LoadRequest | Promise<LoadRequest> | undefined
 
 const authority = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as TestAuthority & {
   privatePem: string
@@ -38,18 +53,20 @@ process.on('message', (order: LoadOrder) => {
 })
 
 async function run(order: LoadOrder): Promise<LoadResult> {
-  const requests: Buffer[] = []
-  for (let index = 0; index < order.requests; index++)
-    requests.push(await encodeRequest(order.port))
+  const nextRequest = order.live === true ? () => makeNew(signer) : inTurn(await prepare(order))
   const latencies: number[] = []
+  const unexpected: Record<number, number> = {}
   let failed = 0
-  let next = 0
+  let taken = 0
   const start = performance.now()
   const deadline = start + order.seconds * 1000
-  const take = () => (performance.now() < deadline ? requests[next++] : undefined)
-  const onAnswer = (milliseconds: number, ok: boolean) => {
+  const take = () =>
+    performance.now() < deadline && taken++ < order.requests ? nextRequest() : undefined
+  const onAnswer = (milliseconds: number, status: number, expected: number) => {
     latencies.push(milliseconds)
-    if (!ok) failed++
+    if (status === expected) return
+    failed++
+    unexpected[status] = (unexpected[status] ?? 0) + 1
   }
   const gap = order.rate === undefined ? 0 : (order.connections * 1000) / order.rate
   await Promise.all(
@@ -61,60 +78,84 @@ async function run(order: LoadOrder): Promise<LoadResult> {
   latencies.sort((a, b) => a - b)
   const quantile = (q: number) =>
     latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))] ?? NaN
-  return { answered: latencies.length, failed, seconds, p50: quantile(0.5), p99: quantile(0.99) }
+  return {
+    answered: latencies.length,
+    failed,
+    unexpected,
+    seconds,
+    p50: quantile(0.5),
+    p99: quantile(0.99),
+  }
 }
 
 /** One connection: a request, its answer, the next; or, with a gap, one at each moment of its schedule. */
 async function drive(
   port: number,
-  take: () => Buffer | undefined,
-  onAnswer: (milliseconds: number, ok: boolean) => void,
+  take: Take,
+  onAnswer: (milliseconds: number, status: number, expected: number) => void,
   gap: number,
   offset: number,
 ): Promise<void> {
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
-  const answers = readAnswers(socket)
+  const connection = openConnection(port)
   let planned = performance.now() + offset
   for (;;) {
     if (gap > 0) {
       const wait = planned - performance.now()
       if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
     }
-    const request = take()
+    const request = await take()
     if (request === undefined) break
     // With a schedule, waiting for one's turn counts: else a slow server would be asked less and look fast.
     const begun = gap > 0 ? planned : performance.now()
     planned += gap
-    socket.write(request)
-    const status = await answers.next()
-    onAnswer(performance.now() - begun, status === 200)
+    const { status } = await connection.send(request.bytes)
+    onAnswer(performance.now() - begun, status, request.expected)
   }
-  socket.destroy()
+  connection.close()
 }
 
-/** The statuses of the answers on a socket, one by one. */
-function readAnswers(socket: Socket): { next(): Promise<number> } {
-  let buffered = Buffer.alloc(0)
-  let waiting: ((status: number) => void) | undefined
-  socket.on('data', (chunk) => {
-    buffered = buffered.length === 0 ? chunk : Buffer.concat([buffered, chunk])
-    const end = buffered.indexOf('\r\n\r\n')
-    if (end < 0) return
-    const head = buffered.toString('latin1', 0, end)
-    const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0)
-    if (buffered.length < end + 4 + length) return
-    buffered = buffered.subarray(end + 4 + length)
-    waiting?.(Number(head.slice(9, 12)))
-  })
-  socket.on('error', () => waiting?.(0))
-  socket.on('close', () => waiting?.(0))
-  return { next: () => new Promise((resolve) => (waiting = resolve)) }
+/** Makes the requests, and uploads what they depend on: none of this is measured. */
+async function prepare({ kind, port, requests, connections }: LoadOrder): Promise<LoadRequest[]> {
+  if (kind === 'new') return repeat(requests, () => makeNew(signer))
+  if (kind !== 'revised') return makeBad(signer, kind)
+  const likely = await repeat(requests / 2, () => makeLikely(signer))
+  const tokens = await uploadAll(likely, port, connections)
+  const mixed: LoadRequest[] = []
+  for (const [index, report] of likely.entries())
+    mixed.push(await makeNew(signer), await report.confirm(tokens[index] ?? ''))
+  return mixed
 }
 
-async function encodeRequest(port: number): Promise<Buffer> {
-  const now = new Date()
-  const body = JSON.stringify(await makeRequest(signer, makeKeys(now, KEYS_A_REQUEST), now))
-  return Buffer.from(
-    `POST /v1/publish HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  )
+/** Uploads likely reports. @returns their revision tokens */
+async function uploadAll(
+  reports: readonly LikelyReport[],
+  port: number,
+  connections: number,
+): Promise<string[]> {
+  const tokens: string[] = []
+  const left = reports.entries()
+  const upload = async () => {
+    const connection = openConnection(port)
+    // All connections share the iterator.
+    for (const [index, { request }] of left) {
+      const { status, body } = await connection.send(request.bytes)
+      if (status !== request.expected) throw new Error(`a likely report was answered ${status}`)
+      tokens[index] = (JSON.parse(body.toString()) as { revisionToken: string }).revisionToken
+    }
+    connection.close()
+  }
+  await Promise.all(Array.from({ length: connections }, upload))
+  return tokens
+}
+
+async function repeat<Value>(count: number, make: () => Promise<Value>): Promise<Value[]> {
+  const values: Value[] = []
+  while (values.length < count) values.push(await make())
+  return values
+}
+
+/** Gives one after the other, again from the first after the last. */
+function inTurn(requests: readonly LoadRequest[]): () => LoadRequest | undefined {
+  let next = 0
+  return () => requests[next++ % requests.length]
 }

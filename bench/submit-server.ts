@@ -15,6 +15,8 @@ import type { TestAuthority } from '../test/key-zone.ts'
 
 const [mode = '', databaseUrl = '', authorityFile = '', folder = ''] = process.argv.slice(2)
 const logger = createLogger('error')
+// Nobody else would end it when the benchmark is gone.
+process.once('disconnect', () => process.exit())
 
 if (mode === 'ours') {
   const zone = await openKeyZone(databaseUrl, folder, () => new Date())

@@ -64,7 +64,9 @@ export function wrapSecret(masterKey: MasterKey, name: string, secret: Uint8Arra
 export function unwrapSecret(masterKey: MasterKey, name: string, wrapped: Uint8Array): Buffer {
   try {
     const bytes = Buffer.from(wrapped)
-    const decipher = createDecipheriv('aes-256-gcm', masterKey.reveal(), bytes.subarray(0, 12))
+    const decipher = createDecipheriv('aes-256-gcm', masterKey.reveal(), bytes.subarray(0, 12), {
+      authTagLength: 16,
+    })
     decipher.setAAD(Buffer.from(name)).setAuthTag(bytes.subarray(-16))
     return Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()])
   } catch (error) {

@@ -1,0 +1,96 @@
+// Bench: what all benchmarks of submissions share; promises the server, its floor and the crowd of phones in a process each.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { makeAuthority, type TestAuthority } from '../test/key-zone.ts'
+import { nextMessage, Processes } from './processes.ts'
+import type { LoadOrder, LoadResult } from './submit-load.ts'
+
+/** Connections at once. */
+export const CONNECTIONS = 64
+/** How long a round is measured. */
+export const ROUND_SECONDS = 4
+
+const FLOOR_POOLS = [4, 16, 64]
+// More than any machine answers, so that a round ends with its time.
+const REQUESTS_A_SECOND = 6_000
+
+/** The load of a round; what is left out is as `submit` has it. */
+export type RoundOptions = Partial<Omit<LoadOrder, 'port'>>
+
+/** The processes of a benchmark, and a folder for what they need. */
+export interface SubmissionBench extends Disposable {
+  readonly folder: string
+  readonly authority: TestAuthority
+  readonly processes: Processes
+  /** Starts a server on a database. @returns its port */
+  startServer(databaseUrl: string): Promise<number>
+  /** Starts floors with connection pools of several sizes. @returns the fastest one's pool and port */
+  startFloor(databaseUrl: string): Promise<{ pool: number; port: number }>
+  /** Sends requests to a port. @throws Error when one of them got another answer than it should */
+  load(port: number, options?: RoundOptions): Promise<LoadResult>
+  /** Does the same. @returns answers a second */
+  rate(port: number, options?: RoundOptions): Promise<number>
+}
+
+/** Starts the crowd; servers follow when they are asked for. */
+export function openSubmissionBench(): SubmissionBench {
+  const folder = mkdtempSync(join(tmpdir(), 'tocsin-bench-'))
+  const processes = new Processes()
+  const authority = makeAuthority()
+  const authorityFile = join(folder, 'authority.json')
+  const privatePem = authority.privateKey.export({ type: 'pkcs8', format: 'pem' })
+  writeFileSync(
+    authorityFile,
+    JSON.stringify({ ...authority, privateKey: undefined, privatePem }),
+    { mode: 0o600 },
+  )
+  const crowd = processes.fork('./submit-load.ts', [authorityFile])
+  let servers = 0
+  const start = (mode: string, databaseUrl: string) => {
+    const own = join(folder, `server-${servers++}`)
+    mkdirSync(own)
+    return nextMessage<number>(
+      processes.fork('./submit-server.ts', [mode, databaseUrl, authorityFile, own]),
+    )
+  }
+  const load: SubmissionBench['load'] = async (port, options = {}) => {
+    const seconds = options.seconds ?? ROUND_SECONDS
+    const requests = seconds * REQUESTS_A_SECOND
+    crowd.send({ port, kind: 'new', connections: CONNECTIONS, seconds, requests, ...options })
+    const result = await nextMessage<LoadResult>(crowd)
+    if (result.failed > 0)
+      throw new Error(
+        `${result.failed} of ${result.answered} requests got another answer than expected: ${JSON.stringify(result.unexpected)}`,
+      )
+    return result
+  }
+  const rate: SubmissionBench['rate'] = async (port, options) => {
+    const { answered, seconds } = await load(port, options)
+    return answered / seconds
+  }
+  return {
+    folder,
+    authority,
+    processes,
+    startServer: (databaseUrl) => start('ours', databaseUrl),
+    async startFloor(databaseUrl) {
+      const ports = new Map<number, number>()
+      for (const pool of FLOOR_POOLS) ports.set(pool, await start(`floor${pool}`, databaseUrl))
+      let best = { pool: 0, port: 0, rate: 0 }
+      // The first round of each warms it up.
+      for (const [pool, port] of ports) {
+        const rates = [await rate(port, { seconds: 2 }), await rate(port, { seconds: 2 })]
+        if (Math.max(...rates) > best.rate) best = { pool, port, rate: Math.max(...rates) }
+      }
+      return best
+    },
+    load,
+    rate,
+    [Symbol.dispose]() {
+      processes[Symbol.dispose]()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
