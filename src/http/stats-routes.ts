@@ -11,7 +11,14 @@ import {
   type StatsContext,
   type StatsReply,
 } from '../submit/stats-v1.ts'
-import { CLOSED, isJson, type Route, type RouteReply, type RouteRequest, type Schema } from './route.ts'
+import {
+  CLOSED,
+  isJson,
+  type Route,
+  type RouteReply,
+  type RouteRequest,
+  type Schema,
+} from './route.ts'
 
 /** What a health authority may know of the submissions that it vouched for. */
 export function statsRoutes(context: StatsContext): Route[] {
