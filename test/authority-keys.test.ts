@@ -20,6 +20,7 @@ import { encodeBody, makeKeys, makeRequest } from './key-zone.ts'
 import { startSubmitting } from './submitting-process.ts'
 import { openSubmittingZone, type SubmittingZone } from './submitting-zone.ts'
 import { temporaryFolder } from './temporary-folder.ts'
+import { tocsin } from './run-command.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const APP = 'org.example.health'
@@ -137,22 +138,6 @@ test('the state of a key', () => {
   assert.equal(stateOfKey({ ...key, revokedBy: 'refresh' }, 15), 'revoked')
   assert.equal(stateOfKey({ kid: 'a', publicKey: '', validFrom: 0 }, 2 ** 40), 'valid')
 })
-
-/** Runs `bin/tocsin` in a process of its own, as a person would. */
-async function tocsin(args: readonly string[], env: Record<string, string>) {
-  const { PATH = '', HOME = '' } = process.env
-  const child = spawn(process.execPath, [join(ROOT, 'bin/tocsin'), ...args], {
-    cwd: ROOT,
-    env: { PATH, HOME, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let out = ''
-  let err = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))
-  const status = await new Promise<number | null>((resolve) => child.once('close', resolve))
-  return { status, out, err }
-}
 
 /** Runs a command that must fail. */
 async function fails(words: string, code: string, env: Record<string, string> = {}): Promise<void> {

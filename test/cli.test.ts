@@ -8,30 +8,9 @@ import { test } from 'node:test'
 import { COMMANDS } from '../src/cli/commands.ts'
 import { databaseTest } from './database.ts'
 import { temporaryFolder } from './temporary-folder.ts'
+import { tocsin } from './run-command.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-
-interface Run {
-  readonly status: number | null
-  readonly out: string
-  readonly err: string
-}
-
-/** Runs `bin/tocsin` in a process of its own, as a person would. */
-async function tocsin(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
-  const { PATH = '', HOME = '' } = process.env
-  const child = spawn(process.execPath, [join(ROOT, 'bin/tocsin'), ...args], {
-    cwd: ROOT,
-    env: { PATH, HOME, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let out = ''
-  let err = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))
-  const status = await new Promise<number | null>((resolve) => child.once('close', resolve))
-  return { status, out, err }
-}
 
 test('every command has help that names its options', async () => {
   const help = await tocsin(['--help'])
