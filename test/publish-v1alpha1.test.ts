@@ -118,7 +118,7 @@ databaseTest('POST / is served when it is switched on, without codes', async (da
     assert.match(response.headers.get('tocsin-tracking-id') ?? '', /^[0-9a-f]{32}$/)
     const fields = (await response.json()) as Record<string, unknown>
     assert.deepEqual([fields['code'], fields['subCode']], [undefined, undefined])
-    assert.match(String(fields['padding']), /^(?=.{1368,2732}$)[A-Za-z0-9+/]+=*$/)
+    assert.match(String(fields['padding']), /^[A-Za-z0-9+/]{1366,}={0,2}$/)
     return { status: response.status, fields }
   }
 

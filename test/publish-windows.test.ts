@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import type { Database, Transaction } from '../src/db/database.ts'
 import { sql } from '../src/db/sql.ts'
+import { raiseGrain } from '../src/log/append-event.ts'
 import { readEvent, readHead } from '../src/log/read-events.ts'
 import { createPublisher, publishDue, type PublisherContext } from '../src/publish/publish-due.ts'
 import { releaseContent } from '../src/publish/releases.ts'
@@ -110,7 +111,7 @@ databaseTest('a submission that commits late gets into exactly one window', asyn
   const submitAt = (gate: Promise<void>, where: 'before the head' | 'before the commit') => {
     const db = gated(zone.db, gate, where)
     const accept = createAcceptReports(db, zone.writer, () => clock.now())
-    return { ...zone.submit, commit: createGroupCommit(64, 10, accept) }
+    return { ...zone.submit, commit: createGroupCommit(64, 10, Infinity, accept) }
   }
   const late = test.upload(undefined, undefined, submitAt(gates[0].promise, 'before the head'))
   const holding = test.upload(undefined, undefined, submitAt(gates[1].promise, 'before the commit'))
@@ -128,6 +129,26 @@ databaseTest('a submission that commits late gets into exactly one window', asyn
   await publishDue(zone.publisher)
   assert.deepEqual(await publishedKeys(test, 'us'), windows)
 })
+
+databaseTest(
+  'a submission sent without asking for the head gets into exactly one window',
+  async (database, t) => {
+    await using test = await openPublishingZone(database, t)
+    const { zone, clock } = test
+    await test.addStream('us')
+    await publishDue(zone.publisher)
+    clock.set('2026-03-10T08:59:59Z')
+    // Two look at the head, and the third knows it.
+    const early = [await test.upload(), await test.upload(), await test.upload()]
+    // The window is planned, and by the clock of who submits it isn't over.
+    await zone.db.transaction((tx) => raiseGrain(tx, EIGHT + HOUR))
+    const late = await test.upload()
+    clock.set('2026-03-10T10:00:00Z')
+    await publishDue(zone.publisher)
+    assert.deepEqual(await publishedKeys(test, 'us'), [early.flat().sort(), late.sort()])
+    await assertLogIsClean(test)
+  },
+)
 
 /** Whether two submissions wait, one of them behind the lock of the log's head. */
 async function areWaiting({ zone }: PublishingZone): Promise<boolean> {

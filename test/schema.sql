@@ -90,6 +90,8 @@ create table authority_zone.verification_code (
   constraint verification_code_token_id_key UNIQUE (token_id)
 );
 
+-- function: take_head
+
 create schema key_zone;
 
 create table key_zone.checkpoint (
@@ -267,6 +269,8 @@ create table key_zone.submission_statistics (
 -- function: store_reports
 
 -- function: store_revisions
+
+-- function: take_head
 
 create schema tocsin;
 

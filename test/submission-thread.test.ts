@@ -1,7 +1,6 @@
 // Test: submissions handled by a thread of their own, as the server has it: every one its answer, a bound, an end, the time of the process.
 
 import assert from 'node:assert/strict'
-import { openDatabase, parseAddress } from '../src/db/database.ts'
 import { sql } from '../src/db/sql.ts'
 import {
   startSubmissionThread,
@@ -76,22 +75,4 @@ databaseTest('what nobody expected is told to the one that it befell', async (db
   await assert.rejects(thread.submit(await town.body(), ''), /wanted/)
   await asOwner(db, ['alter table key_zone.report drop column wanted'])
   assert.equal((await thread.submit(await town.body(), '')).status, 200)
-})
-
-databaseTest('statements sent with the commit are kept out by an error only', async (db) => {
-  await using database = openDatabase(parseAddress(db.url), 'public', 1)
-  await database.query(sql`create table kept (n integer primary key)`)
-  const insert = (numbers: readonly number[]) =>
-    database.transaction(async (tx) => {
-      for (const n of numbers) tx.commitWith(tx.query(sql`insert into kept values (${n})`))
-      return numbers.length
-    })
-  assert.equal(await insert([1, 2]), 2)
-  await assert.rejects(insert([3, 2, 4]), /duplicate key/)
-  assert.equal(await insert([5]), 1)
-  const { rows } = await database.query<{ n: number }>(sql`select n from kept order by n`)
-  assert.deepEqual(
-    rows.map(({ n }) => n),
-    [1, 2, 5],
-  )
 })

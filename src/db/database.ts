@@ -53,6 +53,15 @@ export interface Database extends Queryable, AsyncDisposable {
    * connection had committed is then unknown, which is why every request can be repeated.
    */
   transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result>
+  /**
+   * Runs a transaction that needs no answer on its way: all of it, commit included, is sent at once, behind the ones before it
+   * on one connection, without waiting for theirs. They are carried out in the order of the calls; one that fails is rolled
+   * back, and those behind it are carried out all the same.
+   *
+   * @param send must send everything before it returns, and hand what it waits for to {@link Transaction.commitWith}
+   * @throws TocsinError `unavailable` as above
+   */
+  transactionAtOnce<Result>(send: (tx: Transaction) => Result): Promise<Result>
   close(): Promise<void>
 }
 
@@ -127,7 +136,11 @@ export function openDatabase(
     idleTimeoutMillis: 30_000,
   })
   pool.on('error', () => undefined)
-  const close = () => pool.end()
+  const line = openLine(pool)
+  const close = async () => {
+    await line.close()
+    await pool.end()
+  }
   return {
     close,
     [Symbol.asyncDispose]: close,
@@ -139,6 +152,7 @@ export function openDatabase(
       }
     },
     transaction: (work) => runTransaction(pool, work),
+    transactionAtOnce: line.transaction,
   }
 }
 
@@ -157,37 +171,111 @@ async function runTransaction<Result>(
     throw asTocsinError(error)
   }
   let broken = false
-  let over = false
+  const { tx, commit, rollback } = begin(client)
   try {
-    // Sent ahead of the first statement without waiting: if it can't be carried out, neither can what follows.
-    const begun = client.query('begin')
-    begun.catch(() => undefined)
-    const query = async (statement: Statement) => {
-      // Work that goes on after its neighbour failed would be carried out behind the rollback, and stay.
-      if (over) throw new Error('the transaction is over')
-      return client.query(statement)
-    }
-    const last: Promise<unknown>[] = []
-    const commitWith = (statements: Promise<unknown>) => {
-      statements.catch(() => undefined)
-      last.push(statements)
-    }
-    const result = await work({ client, query, commitWith } as Transaction)
-    over = true
-    const committed = client.query('commit')
-    committed.catch(() => undefined)
-    await begun
-    await allWritten(last)
-    const done = await committed
-    // A transaction in which a statement failed answers COMMIT with ROLLBACK, not with an error.
-    if (done.command !== 'COMMIT') throw new Error('the transaction was rolled back at commit')
+    const result = await work(tx)
+    await commit()
     return result
   } catch (error) {
-    over = true
-    await client.query('rollback').catch(() => (broken = true))
+    await rollback().catch(() => (broken = true))
     throw asTocsinError(error)
   } finally {
     client.release(broken)
+  }
+}
+
+/** Begins a transaction on a connection. */
+function begin(client: PoolClient): {
+  readonly tx: Transaction
+  /** Resolves when it is durable. @throws what the first of its statements to fail was answered */
+  commit(): Promise<void>
+  rollback(): Promise<unknown>
+} {
+  let over = false
+  // Sent ahead of the first statement without waiting: if it can't be carried out, neither can what follows.
+  const begun = client.query('begin')
+  begun.catch(() => undefined)
+  const query = async (statement: Statement) => {
+    // Work that goes on after its neighbour failed would be carried out behind the rollback, and stay.
+    if (over) throw new Error('the transaction is over')
+    return client.query(statement)
+  }
+  const last: Promise<unknown>[] = []
+  const commitWith = (statements: Promise<unknown>) => {
+    statements.catch(() => undefined)
+    last.push(statements)
+  }
+  return {
+    tx: { client, query, commitWith } as Transaction,
+    async commit() {
+      over = true
+      const committed = client.query('commit')
+      committed.catch(() => undefined)
+      await begun
+      await allWritten(last)
+      const done = await committed
+      // A transaction in which a statement failed answers COMMIT with ROLLBACK, not with an error.
+      if (done.command !== 'COMMIT') throw new Error('the transaction was rolled back at commit')
+    },
+    rollback() {
+      over = true
+      return client.query('rollback')
+    },
+  }
+}
+
+/** Transactions on one connection of a pool, each sent behind the one before. */
+function openLine(pool: Pool): {
+  readonly transaction: Database['transactionAtOnce']
+  close(): Promise<void>
+} {
+  let held: Promise<PoolClient> | undefined
+  let newest: Promise<void> = Promise.resolve()
+  // Whoever waits for an answer is told by the connection itself; the next transaction gets another one.
+  const leave = (connected: Promise<PoolClient>) => {
+    if (held !== connected) return
+    held = undefined
+    connected.then(
+      (client) => client.release(true),
+      () => undefined,
+    )
+  }
+  const hold = (): Promise<PoolClient> => {
+    if (held !== undefined) return held
+    const connected = pool.connect()
+    connected.then(
+      (client) => client.once('end', () => leave(connected)),
+      () => leave(connected),
+    )
+    return (held = connected)
+  }
+  return {
+    async transaction(send) {
+      const connected = hold()
+      try {
+        const { tx, commit, rollback } = begin(await connected)
+        let result
+        try {
+          result = send(tx)
+        } catch (error) {
+          await rollback()
+          throw error
+        }
+        newest = commit()
+        await newest
+        return result
+      } catch (caught) {
+        const error = asTocsinError(caught)
+        if (error instanceof TocsinError && error.code === 'unavailable') leave(connected)
+        throw error
+      }
+    },
+    async close() {
+      await newest.catch(() => undefined)
+      const client = await held?.catch(() => undefined)
+      held = undefined
+      client?.release()
+    },
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { bigintArray, byteaArray, textArray } from '../db/binary-array.ts'
-import { allWritten, type Transaction } from '../db/database.ts'
+import { allWritten, sqlStateOf, type Transaction } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 import type { Projection } from './projection.ts'
 import {
@@ -85,6 +85,32 @@ export async function lockHead(
   const head = rows[0]
   if (head === undefined) throw new Error('the log has no head row')
   return { firstSeq: head.next_seq - count, count, grain: head.grain }
+}
+
+/**
+ * Takes the head without asking what it is, in one round trip with all that is sent behind it: for a writer that follows the
+ * head. Whatever is sent behind it fails when this does.
+ *
+ * @throws HeadMoved when the head is another one
+ */
+export async function takeHead(tx: Transaction, head: LockedHead): Promise<void> {
+  try {
+    await tx.query({
+      name: 'take-head',
+      text: 'select take_head($1, $2, $3)',
+      values: [head.firstSeq, head.count, head.grain],
+    })
+  } catch (error) {
+    throw sqlStateOf(error) === HEAD_MOVED ? new HeadMoved() : error
+  }
+}
+
+// What take_head raises.
+const HEAD_MOVED = 'TC002'
+
+/** Thrown when somebody else appended, or raised the grain, in between. */
+export class HeadMoved extends Error {
+  override readonly name = 'HeadMoved'
 }
 
 /**

@@ -63,7 +63,7 @@ interface NumberedReply {
 
 /**
  * The fields of a decoy's body: those of a success, the first of them random text as long as the whole asks for, and padding
- * of its own. What is too short for the fields is padding alone.
+ * of its own. What is too short for the fields is padding alone, which ends as any base64 does.
  *
  * @param fields as a success has them; the first is a text
  * @param length of the JSON text without the padding's characters
@@ -77,7 +77,7 @@ export function imitateFields(
   const rest = length - JSON.stringify(imitated).length
   return rest > 0
     ? { ...imitated, [first]: randomText(rest), padding: replyPadding() }
-    : { padding: replyPadding() + randomText(length - JSON.stringify({ padding: '' }).length) }
+    : { padding: randomText(length - JSON.stringify({ padding: '' }).length) + replyPadding() }
 }
 
 /** Characters of base64. */

@@ -1,11 +1,19 @@
 // Submit: makes a group of judged submissions durable; promises one set of keys for a request however often and however many at once it comes.
 
 import { byteaArray } from '../db/binary-array.ts'
-import type { Database, Queryable, Transaction } from '../db/database.ts'
+import { allWritten, type Database, type Queryable, type Transaction } from '../db/database.ts'
 import { TocsinError } from '../errors.ts'
 import { EXPORT_REPORT_TYPES } from '../format/report-type.ts'
-import { lockHead, writeEvents, type LogWriter } from '../log/append-event.ts'
-import { decodeEvent, type StoredEvent } from '../log/record.ts'
+import {
+  HeadMoved,
+  lockHead,
+  takeHead,
+  truncateToGrain,
+  writeEvents,
+  type LockedHead,
+  type LogWriter,
+} from '../log/append-event.ts'
+import { decodeEvent, type NewEvent, type StoredEvent } from '../log/record.ts'
 import {
   AlreadyStored,
   packKeys,
@@ -52,31 +60,80 @@ export type Acceptance = AcceptedReport | TocsinError
 export type AcceptReports = (group: readonly Candidate[]) => Promise<readonly Acceptance[]>
 
 /**
- * Accepts groups of submissions, each group in one transaction: look up, lock the head, append.
+ * Accepts groups of submissions, each group in one transaction.
  *
- * Most keys are new. So only keys that are likely to be known are looked up at first, and storing tells about the others.
- * When one was there already, or another process stored it in between, the whole group is done again behind the head's
- * lock, with everything looked up, where nobody can come between.
+ * Most submissions are new, and mostly nobody else appends. So a group is sent at once as if it were so, numbers included, and
+ * the database tells whether it is: one round trip, and the next group can be sent behind it before it is answered. What needs a
+ * look-up, and what turned out not to be as thought, is done with one: look up, lock the head, append. Keys that aren't likely to
+ * be known are not looked up even then. When one was there already, the whole group is done again behind the head's lock, with
+ * everything looked up, where nobody can come between.
  */
 export function createAcceptReports(
   db: Database,
   writer: LogWriter,
   now: () => Date,
 ): AcceptReports {
+  const followed = followHead()
+  const lookUp = (group: readonly Candidate[]) =>
+    db.transaction((tx) => acceptGroup(tx, writer, group, isLikelyKnown, followed, now()))
+  const lookUpAll = (group: readonly Candidate[]) =>
+    db.transaction(async (tx) => {
+      await tx.query({
+        name: 'lock-head-first',
+        text: 'select 1 from log_head for update',
+        values: [],
+      })
+      return acceptGroup(tx, writer, group, () => true, followed, now())
+    })
+  const sendAtOnce = (group: readonly Candidate[]) =>
+    db.transactionAtOnce((tx) => acceptNew(tx, writer, group, followed, now()))
+
   return async (group) => {
     try {
-      return await db.transaction((tx) => acceptGroup(tx, writer, group, isLikelyKnown, now()))
-    } catch (error) {
-      if (!(error instanceof AlreadyStored)) throw error
-      return await db.transaction(async (tx) => {
-        await tx.query({
-          name: 'lock-head-first',
-          text: 'select 1 from log_head for update',
-          values: [],
-        })
-        return acceptGroup(tx, writer, group, () => true, now())
+      if (!followed.isKnown() || !group.every(isLikelyNew)) return await lookUp(group)
+      return await sendAtOnce(group).catch((error: unknown) => {
+        followed.forget()
+        if (error instanceof HeadMoved) return lookUp(group)
+        throw error
       })
+    } catch (error) {
+      if (error instanceof AlreadyStored) return await lookUpAll(group)
+      throw error
     }
+  }
+}
+
+/** What a process knows of the head as long as it alone moves it. */
+interface FollowedHead {
+  isKnown(): boolean
+  /** The numbers for the next events. Only when it is known. */
+  next(count: number, grain: number): LockedHead
+  /** Takes note of a head that was locked, of whose numbers `used` are used. */
+  observe(head: LockedHead, used: number): void
+  forget(): void
+}
+
+/** Knows nothing at first, and trusts what it knows once nobody else came between two looks at the head. */
+function followHead(): FollowedHead {
+  let nextSeq = -1
+  let newestGrain = 0
+  let alone = false
+  return {
+    isKnown: () => alone,
+    next(count, grain) {
+      const firstSeq = nextSeq
+      nextSeq += count
+      newestGrain = Math.max(newestGrain, grain)
+      return { firstSeq, count, grain: newestGrain }
+    },
+    observe(head, used) {
+      alone = head.firstSeq === nextSeq
+      nextSeq = head.firstSeq + used
+      newestGrain = head.grain
+    },
+    forget() {
+      alone = false
+    },
   }
 }
 
@@ -85,11 +142,33 @@ function isLikelyKnown({ revisable, content }: JudgedReport): boolean {
   return revisable !== undefined || content.reportType === 'negative'
 }
 
+/** Whether what becomes of a submission depends on nothing that is stored, unless it comes again. */
+function isLikelyNew({ judged }: Candidate): boolean {
+  return !(judged instanceof TocsinError) && !isLikelyKnown(judged)
+}
+
+/** Accepts a group of which nothing is stored yet, behind the head as this process knows it; when it is not so, the commit fails. */
+function acceptNew(
+  tx: Transaction,
+  writer: LogWriter,
+  group: readonly Candidate[],
+  followed: FollowedHead,
+  now: Date,
+): Acceptance[] {
+  const { events, verdicts } = decide(group, new Map(), new Map())
+  const head = followed.next(events.length, truncateToGrain(now, writer.timeGrain))
+  const taken = takeHead(tx, head)
+  const { stored, written } = writeEvents(tx, writer, head, events)
+  tx.commitWith(allWritten([taken, written]))
+  return verdicts(stored)
+}
+
 async function acceptGroup(
   tx: Transaction,
   writer: LogWriter,
   group: readonly Candidate[],
   isLookedUp: (judged: JudgedReport) => boolean,
+  followed: FollowedHead,
   now: Date,
 ): Promise<Acceptance[]> {
   const lookedUp = group.flatMap(({ judged }) =>
@@ -104,6 +183,29 @@ async function acceptGroup(
     findKnownKeys(tx, lookedUp),
     storable === 0 ? undefined : lockHead(tx, writer, storable, now),
   ])
+  const { events, verdicts } = decide(group, repeated, known)
+  if (head === undefined) return verdicts([])
+  followed.observe(head, events.length)
+  const { stored, written } = writeEvents(tx, writer, head, events)
+  tx.commitWith(written)
+  return verdicts(stored)
+}
+
+/**
+ * Decides about each submission of a group.
+ *
+ * @param repeated reports that are stored
+ * @param known keys that are stored; brought up to date
+ * @returns the events to append; and what becomes of each submission once they have their numbers
+ */
+function decide(
+  group: readonly Candidate[],
+  repeated: ReadonlyMap<string, AcceptedReport>,
+  known: Map<string, KnownKey>,
+): {
+  readonly events: NewEvent[]
+  readonly verdicts: (stored: readonly StoredEvent[]) => Acceptance[]
+} {
   const accepted = new Map<string, { content: ReportContent; platform: Platform }>()
   const refused = group.map((candidate): TocsinError | undefined => {
     const name = nameOfBytes(candidate.fingerprint)
@@ -113,16 +215,17 @@ async function acceptGroup(
     accepted.set(name, settled)
     return undefined
   })
-  const events = [...accepted.values()].map((each) => reportEvent(each.content, each.platform))
-  if (head !== undefined) {
-    const { stored, written } = writeEvents(tx, writer, head, events)
-    tx.commitWith(written)
-    for (const event of stored) addReport(repeated, event)
+  return {
+    events: [...accepted.values()].map((each) => reportEvent(each.content, each.platform)),
+    verdicts(stored) {
+      const reports = new Map(repeated)
+      for (const event of stored) addReport(reports, event)
+      return group.map(
+        ({ fingerprint }, index) =>
+          refused[index] ?? (reports.get(nameOfBytes(fingerprint)) as AcceptedReport),
+      )
+    },
   }
-  return group.map(
-    ({ fingerprint }, index) =>
-      refused[index] ?? (repeated.get(nameOfBytes(fingerprint)) as AcceptedReport),
-  )
 }
 
 function addReport(reports: Map<string, AcceptedReport>, event: StoredEvent): void {

@@ -43,7 +43,7 @@ test(
   { timeout: 5_000 },
   async () => {
     const { groups, commit, release } = heldCommit()
-    const queue = createGroupCommit(10, 100, commit)
+    const queue = createGroupCommit(10, 100, Infinity, commit)
     const first = queue.submit(1)
     assert.deepEqual(groups, [[1]], 'committed at once')
     const others = [2, 3, 4].map((each) => queue.submit(each))
@@ -66,7 +66,7 @@ test(
   { timeout: 5_000 },
   async () => {
     const { groups, commit, release } = heldCommit()
-    const queue = createGroupCommit(3, 100, commit)
+    const queue = createGroupCommit(3, 100, Infinity, commit)
     const all = [1, 2, 3, 4, 5, 6, 7, 8].map((each) => queue.submit(each))
     for (let group = 0; group < 4; group++) await release()
     assert.deepEqual(groups, [[1], [2, 3, 4], [5, 6, 7], [8]])
@@ -79,7 +79,7 @@ test(
 
 test('no submission has an answer before its group is durable', { timeout: 5_000 }, async () => {
   const { commit, release } = heldCommit()
-  const queue = createGroupCommit(3, 100, commit)
+  const queue = createGroupCommit(3, 100, Infinity, commit)
   let answered = false
   const verdict = queue.submit(1).then(() => (answered = true))
   for (let turn = 0; turn < 5; turn++) await setImmediate()
@@ -94,7 +94,7 @@ test(
   async () => {
     for (let bad = 0; bad < 7; bad++) {
       const committed: number[] = []
-      const queue = createGroupCommit(7, 100, async (group: readonly number[]) => {
+      const queue = createGroupCommit(7, 100, Infinity, async (group: readonly number[]) => {
         await setImmediate()
         if (group.includes(bad)) throw new Error(`refused ${bad}`)
         committed.push(...group)
@@ -120,7 +120,7 @@ test(
   { timeout: 5_000 },
   async () => {
     const { groups, commit, release } = heldCommit()
-    const queue = createGroupCommit(10, 100, commit)
+    const queue = createGroupCommit(10, 100, Infinity, commit)
     const all = [1, 2, 3].map((each) => queue.submit(each))
     const settled = Promise.allSettled(all)
     await release()
@@ -135,11 +135,39 @@ test(
 )
 
 test(
+  'a second group is sent behind the first when it is large enough, a third is not',
+  { timeout: 5_000 },
+  async () => {
+    const { groups, commit, release } = heldCommit()
+    const queue = createGroupCommit(10, 100, 3, commit)
+    const submitAll = (...numbers: number[]) => numbers.map((each) => queue.submit(each))
+    const all = submitAll(1, 2, 3)
+    assert.deepEqual(groups, [[1]], 'two are not enough')
+    all.push(...submitAll(4))
+    assert.deepEqual(groups, [[1], [2, 3, 4]])
+    all.push(...submitAll(5, 6, 7, 8))
+    assert.deepEqual(groups, [[1], [2, 3, 4]], 'two groups are under way')
+    await release()
+    assert.deepEqual(groups, [[1], [2, 3, 4], [5, 6, 7, 8]])
+    all.push(...submitAll(9))
+    await release()
+    assert.equal(groups.length, 3, 'one is not enough behind another')
+    await release()
+    assert.deepEqual(groups.at(-1), [9], 'alone it is')
+    await release()
+    assert.deepEqual(
+      await Promise.all(all),
+      [1, 2, 3, 4, 5, 6, 7, 8, 9].map((each) => `verdict ${each}`),
+    )
+  },
+)
+
+test(
   'when the queue is full the next is refused as unavailable at once, and those that wait are served',
   { timeout: 5_000 },
   async () => {
     const { commit, release } = heldCommit()
-    const queue = createGroupCommit(2, 3, commit)
+    const queue = createGroupCommit(2, 3, Infinity, commit)
     const served = [1, 2, 3, 4].map((each) => queue.submit(each))
     await assert.rejects(queue.submit(5), { code: 'unavailable' })
     await release()

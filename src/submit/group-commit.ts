@@ -12,17 +12,23 @@ export interface GroupCommit<Submission, Verdict> {
   submit(submission: Submission): Promise<Verdict>
 }
 
+/** Groups under way at the most. */
+const AT_ONCE = 2
+
 /**
- * Groups without a timer: while one group commits, whatever arrives forms the next. Alone, a submission waits for nothing;
- * under load, groups grow and the cost of a commit is shared.
+ * Groups without a timer: while one group commits, whatever arrives forms the next. Alone, a submission waits for nothing; under
+ * load, groups grow and the cost of a commit is shared. Then a second one is sent behind the first, so that the database need
+ * not wait for it.
  *
  * @param maxGroup submissions in a group at the most
  * @param maxWaiting submissions that may wait; beyond that they are refused at once, which is kinder than a queue that never ends
+ * @param enoughBehind submissions that make a group worth sending behind one that isn't committed yet
  * @param commit makes a group durable and gives a verdict for each, in order; when it throws, nothing of the group was committed
  */
 export function createGroupCommit<Submission, Verdict>(
   maxGroup: number,
   maxWaiting: number,
+  enoughBehind: number,
   commit: (group: readonly Submission[]) => Promise<readonly Verdict[]>,
 ): GroupCommit<Submission, Verdict> {
   interface Waiter {
@@ -31,7 +37,7 @@ export function createGroupCommit<Submission, Verdict>(
     reject(error: unknown): void
   }
   let waiting: Waiter[] = []
-  let running = false
+  let running = 0
 
   const commitAll = async (group: readonly Waiter[]): Promise<void> => {
     try {
@@ -53,14 +59,15 @@ export function createGroupCommit<Submission, Verdict>(
     await commitAll(group.slice(0, half))
     await commitAll(group.slice(half))
   }
+  const isEnough = () => waiting.length >= (running === 0 ? 1 : enoughBehind)
   const run = async (): Promise<void> => {
-    running = true
-    while (waiting.length > 0) {
+    while (isEnough()) {
+      running++
       const group = waiting.slice(0, maxGroup)
       waiting = waiting.slice(maxGroup)
       await commitAll(group)
+      running--
     }
-    running = false
   }
 
   return {
@@ -71,7 +78,7 @@ export function createGroupCommit<Submission, Verdict>(
           return
         }
         waiting.push({ submission, resolve, reject })
-        if (!running) void run()
+        if (running < AT_ONCE && isEnough()) void run()
       }),
   }
 }

@@ -36,6 +36,9 @@ export interface SubmissionContext extends PublishContext {
 /** Submissions that are committed together at the most: enough to share a commit, few enough to keep its locks short. */
 const MAX_GROUP = 64
 
+/** Smaller groups cost more than is gained by the database having the next one already. */
+const ENOUGH_BEHIND = 16
+
 /** Makes it. @param db with the key zone's login */
 export function createPublishContext(
   db: Database,
@@ -47,7 +50,12 @@ export function createPublishContext(
   const keys = createRevisionKeys(db, settings.revisionKeys, now)
   return {
     findAuthority: createAuthorityCache(db, () => performance.now()),
-    commit: createGroupCommit(MAX_GROUP, maxWaiting, createAcceptReports(db, writer, now)),
+    commit: createGroupCommit(
+      MAX_GROUP,
+      maxWaiting,
+      ENOUGH_BEHIND,
+      createAcceptReports(db, writer, now),
+    ),
     tokens: createRevisionTokens(keys),
     refreshKeys: keys.refresh,
     fingerprintKey: createSecretKey(settings.fingerprintSecret),
