@@ -195,7 +195,11 @@ export class TocsinError extends Error {
    * @param sentence what to mend; the table's sentence when left out. Never holds a secret, a key or an address.
    */
   constructor(code: ErrorCode, sentence?: string, options: TocsinErrorOptions = {}) {
+    // The stack of a refusal tells nothing that its code doesn't, and costs more than the rest of the refusal.
+    const { stackTraceLimit } = Error
+    if (ERRORS[code].status < 500) Error.stackTraceLimit = 0
     super(sentence ?? ERRORS[code].sentence, options)
+    Error.stackTraceLimit = stackTraceLimit
     this.code = code
     this.warnings = options.warnings ?? []
     if (options.subCode !== undefined) this.subCode = options.subCode

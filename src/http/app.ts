@@ -7,6 +7,7 @@ import type { Logger } from '../operate/logger.ts'
 import type { Metrics } from '../operate/metrics.ts'
 import { createServer } from './create-server.ts'
 import { createDecoys, isDecoy } from './decoys.ts'
+import { BEYOND_LIMIT, readBody } from './read-body.ts'
 import { RETRY_AFTER_SECONDS, type Route, type RouteReply, type RouteRequest } from './route.ts'
 
 /** Bodies of routes that expect none, or a small one. */
@@ -68,7 +69,7 @@ export async function buildApp(
   app.setValidatorCompiler(() => () => true)
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  app.addContentTypeParser('*', readBody)
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -131,6 +132,7 @@ function addRoute(app: FastifyInstance, route: Route, server: Server): void {
       const decoy = decoys !== undefined && isDecoy(route, given.headers)
       let answer: RouteReply
       try {
+        if (request.body === BEYOND_LIMIT) throw new TocsinError('request_too_large')
         // In the words that existing apps know.
         if (isClosed) throw new TocsinError('maintenance', 'please try again later')
         answer = await (decoy ? decoys : route).handle(given)
@@ -204,9 +206,7 @@ function send(reply: FastifyReply, { status, headers, json, body }: RouteReply):
 
 // What may come while a body is read, and what we say to it.
 const FRAMEWORK_ERRORS: Readonly<Record<string, ErrorCode>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: 'request_too_large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'bad_request',
   FST_ERR_CTP_EMPTY_JSON_BODY: 'bad_request',
   FST_ERR_BAD_URL: 'not_found',
   FST_ERR_MAX_PARAM_LENGTH: 'not_found',
