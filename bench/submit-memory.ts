@@ -4,7 +4,6 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -80,11 +79,11 @@ async function startTocsin(
   await promisify(execFile)(process.execPath, [TOCSIN, 'authority', 'add', ...args], { env })
   const child = spawn(process.execPath, [TOCSIN, 'start'], {
     env,
-    // Over the channel it learns when the benchmark is gone.
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    // Without a channel: it would keep the command from starting Node.js anew with its flags.
+    stdio: ['ignore', 'pipe', 'inherit'],
   })
   processes.add(child)
-  const output = child.stdout as Readable
+  const output = child.stdout
   for await (const line of createInterface({ input: output })) {
     const url = /^tocsin: serving (\S+)/.exec(line)?.[1]
     if (url === undefined) continue

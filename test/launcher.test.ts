@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { databaseTest, type TestDatabase } from './database.ts'
@@ -64,3 +65,30 @@ databaseTest('a signal to the launcher alone stops what it runs', async (db, t) 
     assert.equal(status, 0, name)
   }
 })
+
+databaseTest(
+  'a start takes the flags that keep a server small, as the same process',
+  async (db, t) => {
+    if (process.platform !== 'linux') return t.skip('only /proc tells with what a process runs')
+    const env = await environment(db, t)
+    const argumentsOf = async (more: Record<string, string>) => {
+      let found = ''
+      const run = [process.execPath, COMMAND, 'start'] as const
+      const status = await stopped(run, { ...env, ...more }, (child) => {
+        found = readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+        child.kill()
+      })
+      assert.equal(status, 0)
+      return found
+    }
+    assert.match(
+      await argumentsOf({}),
+      /node --max-semi-space-size=8 --max-old-space-size=256 \S+tocsin start $/,
+    )
+    // What the operator sets stays.
+    assert.match(
+      await argumentsOf({ NODE_OPTIONS: '--max-old-space-size=512' }),
+      /node --max-semi-space-size=8 \S+tocsin start $/,
+    )
+  },
+)

@@ -1,7 +1,8 @@
 // Authorize: realms, the tenants that issue certificates; promises that the private half of a realm's signing key is wrapped and in no event.
 
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { isUniqueViolation, type Queryable, type Transaction } from '../db/database.ts'
+import { isUniqueViolation } from '../db/database-errors.ts'
+import type { Queryable, Transaction } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 import { zoneSecret } from '../db/zone-secrets.ts'
 import { TocsinError } from '../errors.ts'

@@ -1,8 +1,7 @@
-// Db: pools and transactions; promises that a write happens only through a transaction and that a lost database is told apart from a wrong statement.
+// Db: pools of connections; promises that a write happens only through a transaction.
 
 import {
   Client as PostgresClient,
-  DatabaseError,
   Pool,
   types as standardTypes,
   type ClientConfig,
@@ -12,8 +11,9 @@ import {
   type QueryResultRow,
 } from 'pg'
 import { parse as parseConnectionString } from 'pg-connection-string'
-import { TocsinError } from '../errors.ts'
+import { asTocsinError } from './database-errors.ts'
 import type { Statement } from './sql.ts'
+import { openLine, runTransaction } from './transactions.ts'
 
 /** Where to connect to: node-postgres's own form of an address. */
 export type Address = ClientConfig
@@ -159,182 +159,3 @@ export function openDatabase(
 // Short statements that look up what they are given: planned once a connection, by index. Planned with the hundreds of
 // keys of a group before it, PostgreSQL 15 reads the whole table instead, a little more for every key that is stored.
 const INDEXED_PLANS = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off'
-
-async function runTransaction<Result>(
-  pool: Pool,
-  work: (tx: Transaction) => Promise<Result>,
-): Promise<Result> {
-  let client: PoolClient
-  try {
-    client = await pool.connect()
-  } catch (error) {
-    throw asTocsinError(error)
-  }
-  let broken = false
-  const { tx, commit, rollback } = begin(client)
-  try {
-    const result = await work(tx)
-    await commit()
-    return result
-  } catch (error) {
-    await rollback().catch(() => (broken = true))
-    throw asTocsinError(error)
-  } finally {
-    client.release(broken)
-  }
-}
-
-/** Begins a transaction on a connection. */
-function begin(client: PoolClient): {
-  readonly tx: Transaction
-  /** Resolves when it is durable. @throws what the first of its statements to fail was answered */
-  commit(): Promise<void>
-  rollback(): Promise<unknown>
-} {
-  let over = false
-  // Sent ahead of the first statement without waiting: if it can't be carried out, neither can what follows.
-  const begun = client.query('begin')
-  begun.catch(() => undefined)
-  const query = async (statement: Statement) => {
-    // Work that goes on after its neighbour failed would be carried out behind the rollback, and stay.
-    if (over) throw new Error('the transaction is over')
-    return client.query(statement)
-  }
-  const last: Promise<unknown>[] = []
-  const commitWith = (statements: Promise<unknown>) => {
-    statements.catch(() => undefined)
-    last.push(statements)
-  }
-  return {
-    tx: { client, query, commitWith } as Transaction,
-    async commit() {
-      over = true
-      const committed = client.query('commit')
-      committed.catch(() => undefined)
-      await begun
-      await allWritten(last)
-      const done = await committed
-      // A transaction in which a statement failed answers COMMIT with ROLLBACK, not with an error.
-      if (done.command !== 'COMMIT') throw new Error('the transaction was rolled back at commit')
-    },
-    rollback() {
-      over = true
-      return client.query('rollback')
-    },
-  }
-}
-
-/** Transactions on one connection of a pool, each sent behind the one before. */
-function openLine(pool: Pool): {
-  readonly transaction: Database['transactionAtOnce']
-  close(): Promise<void>
-} {
-  let held: Promise<PoolClient> | undefined
-  let newest: Promise<void> = Promise.resolve()
-  // Whoever waits for an answer is told by the connection itself; the next transaction gets another one.
-  const leave = (connected: Promise<PoolClient>) => {
-    if (held !== connected) return
-    held = undefined
-    connected.then(
-      (client) => client.release(true),
-      () => undefined,
-    )
-  }
-  const hold = (): Promise<PoolClient> => {
-    if (held !== undefined) return held
-    const connected = pool.connect()
-    connected.then(
-      (client) => client.once('end', () => leave(connected)),
-      () => leave(connected),
-    )
-    return (held = connected)
-  }
-  return {
-    async transaction(send) {
-      const connected = hold()
-      try {
-        const { tx, commit, rollback } = begin(await connected)
-        let result
-        try {
-          result = send(tx)
-        } catch (error) {
-          await rollback()
-          throw error
-        }
-        newest = commit()
-        await newest
-        return result
-      } catch (caught) {
-        const error = asTocsinError(caught)
-        if (error instanceof TocsinError && error.code === 'unavailable') leave(connected)
-        throw error
-      }
-    },
-    async close() {
-      await newest.catch(() => undefined)
-      const client = await held?.catch(() => undefined)
-      held = undefined
-      client?.release()
-    },
-  }
-}
-
-/** The SQLSTATE of an error that PostgreSQL reported; undefined for any other. */
-export function sqlStateOf(error: unknown): string | undefined {
-  return error instanceof DatabaseError ? error.code : undefined
-}
-
-/**
- * Waits for statements of one transaction that were sent together. When one failed, those behind it did, too: thrown is the
- * failure that the others follow from.
- */
-export async function allWritten(statements: readonly Promise<unknown>[]): Promise<void> {
-  const failures = (await Promise.allSettled(statements)).flatMap((result) =>
-    result.status === 'rejected' ? [result.reason as unknown] : [],
-  )
-  if (failures.length === 0) return
-  throw failures.find((error) => sqlStateOf(error) !== TRANSACTION_ABORTED) ?? failures[0]
-}
-
-const TRANSACTION_ABORTED = '25P02'
-
-/** Whether an error is PostgreSQL's report of a value that a unique index already holds. */
-export function isUniqueViolation(error: unknown): boolean {
-  return sqlStateOf(error) === '23505'
-}
-
-// SQLSTATEs that say the server is away, full, shutting down or closed to connections, not that the statement is wrong.
-const AWAY = /^(08|53|57P0|25006|55000)/
-
-function asTocsinError(error: unknown): unknown {
-  if (error instanceof TocsinError) return error
-  if (error instanceof DatabaseError)
-    return AWAY.test(error.code ?? '')
-      ? new TocsinError('unavailable', undefined, { cause: error })
-      : error
-  if (error instanceof Error && isConnectionError(error))
-    return new TocsinError('unavailable', undefined, { cause: error })
-  return error
-}
-
-// What the system answers when the server can't be reached. Not every error of the system: a full disk under a file that
-// is written during a transaction is no lost database.
-const UNREACHABLE = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-])
-
-function isConnectionError(error: NodeJS.ErrnoException): boolean {
-  if (UNREACHABLE.has(error.code ?? '')) return true
-  // The unix socket is gone, or nobody may listen on it.
-  if (error.code !== undefined && error.syscall === 'connect') return true
-  return /Connection terminated|timeout exceeded when trying to connect|not queryable/.test(
-    error.message,
-  )
-}

@@ -2,7 +2,9 @@
 
 import { randomBytes } from 'node:crypto'
 import { bigintArray, byteaArray, textArray } from '../db/binary-array.ts'
-import { allWritten, sqlStateOf, type Transaction } from '../db/database.ts'
+import { sqlStateOf } from '../db/database-errors.ts'
+import type { Transaction } from '../db/database.ts'
+import { allWritten } from '../db/transactions.ts'
 import { sql } from '../db/sql.ts'
 import type { Projection } from './projection.ts'
 import {

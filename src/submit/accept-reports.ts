@@ -1,7 +1,7 @@
 // Submit: makes a group of judged submissions durable; promises one set of keys for a request however often and however many at once it comes.
 
-import { byteaArray } from '../db/binary-array.ts'
-import { allWritten, type Database, type Queryable, type Transaction } from '../db/database.ts'
+import type { Database, Queryable, Transaction } from '../db/database.ts'
+import { allWritten } from '../db/transactions.ts'
 import { TocsinError } from '../errors.ts'
 import { EXPORT_REPORT_TYPES } from '../format/report-type.ts'
 import {
@@ -10,19 +10,19 @@ import {
   takeHead,
   truncateToGrain,
   writeEvents,
-  type LockedHead,
   type LogWriter,
 } from '../log/append-event.ts'
-import { decodeEvent, type NewEvent, type StoredEvent } from '../log/record.ts'
+import { followHead, type FollowedHead } from '../log/follow-head.ts'
+import type { NewEvent, StoredEvent } from '../log/record.ts'
 import {
   AlreadyStored,
   packKeys,
-  reportContent,
   reportEvent,
   type ReportContent,
   type ReportStatistics,
 } from './report.ts'
 import type { RevisableKey } from './revision-token.ts'
+import { addReport, findKnownKeys, findRepeated } from './stored-reports.ts'
 import { outcomeOf, settleKeys, type KnownKey } from './settle-keys.ts'
 import { nameOfBytes, type Outcome, type ValidKey } from './validate-keys.ts'
 
@@ -100,40 +100,6 @@ export function createAcceptReports(
       if (error instanceof AlreadyStored) return await lookUpAll(group)
       throw error
     }
-  }
-}
-
-/** What a process knows of the head as long as it alone moves it. */
-interface FollowedHead {
-  isKnown(): boolean
-  /** The numbers for the next events. Only when it is known. */
-  next(count: number, grain: number): LockedHead
-  /** Takes note of a head that was locked, of whose numbers `used` are used. */
-  observe(head: LockedHead, used: number): void
-  forget(): void
-}
-
-/** Knows nothing at first, and trusts what it knows once nobody else came between two looks at the head. */
-function followHead(): FollowedHead {
-  let nextSeq = -1
-  let newestGrain = 0
-  let alone = false
-  return {
-    isKnown: () => alone,
-    next(count, grain) {
-      const firstSeq = nextSeq
-      nextSeq += count
-      newestGrain = Math.max(newestGrain, grain)
-      return { firstSeq, count, grain: newestGrain }
-    },
-    observe(head, used) {
-      alone = head.firstSeq === nextSeq
-      nextSeq = head.firstSeq + used
-      newestGrain = head.grain
-    },
-    forget() {
-      alone = false
-    },
   }
 }
 
@@ -228,11 +194,6 @@ function decide(
   }
 }
 
-function addReport(reports: Map<string, AcceptedReport>, event: StoredEvent): void {
-  const content = reportContent(event)
-  reports.set(nameOfBytes(content.fingerprint), { content, grain: event.grain })
-}
-
 /** What a submission would come to if it were accepted now, and what that follows from. */
 export interface AcceptancePreview {
   readonly acceptance: Acceptance
@@ -290,48 +251,4 @@ function settle(
     content: { ...judged.content, fingerprint, keys, outcomes },
     platform: judged.platform,
   }
-}
-
-async function findRepeated(
-  tx: Queryable,
-  group: readonly Candidate[],
-): Promise<Map<string, AcceptedReport>> {
-  const { rows } = await tx.query<{ record: Uint8Array }>({
-    name: 'find-repeated',
-    text: `select record from report join event using (seq) where fingerprint = any($1::bytea[])`,
-    values: [byteaArray(group.map((candidate) => candidate.fingerprint))],
-  })
-  const reports = new Map<string, AcceptedReport>()
-  for (const row of rows) addReport(reports, decodeEvent(row.record))
-  return reports
-}
-
-async function findKnownKeys(
-  tx: Queryable,
-  keys: readonly Uint8Array[],
-): Promise<Map<string, KnownKey>> {
-  if (keys.length === 0) return new Map()
-  const { rows } = await tx.query<{
-    key_data: Uint8Array
-    rolling_start: number
-    rolling_period: number
-    report_type: number
-    revised_type: number | null
-  }>({
-    name: 'find-known-keys',
-    text: `select k.key_data, k.rolling_start, k.rolling_period, k.report_type, r.report_type as revised_type
-           from diagnosis_key k left join key_revision r using (key_data) where k.key_data = any($1::bytea[])`,
-    values: [byteaArray(keys)],
-  })
-  return new Map(
-    rows.map((row) => [
-      nameOfBytes(row.key_data),
-      {
-        rollingStart: row.rolling_start,
-        rollingPeriod: row.rolling_period,
-        reportType: row.report_type,
-        ...(row.revised_type === null ? {} : { revisedType: row.revised_type }),
-      },
-    ]),
-  )
 }

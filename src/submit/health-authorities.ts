@@ -1,7 +1,8 @@
 // Submit: the health authorities whose certificates are accepted; promises that whatever is registered was checked, and that their tables follow from events.
 
 import type { KeyObject } from 'node:crypto'
-import { isUniqueViolation, type Queryable, type Transaction } from '../db/database.ts'
+import { isUniqueViolation } from '../db/database-errors.ts'
+import type { Queryable, Transaction } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 import { TocsinError } from '../errors.ts'
 import { appendEvents, type LogWriter } from '../log/append-event.ts'

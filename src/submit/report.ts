@@ -8,7 +8,9 @@ import {
   smallintArray,
   textArray,
 } from '../db/binary-array.ts'
-import { allWritten, sqlStateOf, type Transaction } from '../db/database.ts'
+import { sqlStateOf } from '../db/database-errors.ts'
+import type { Transaction } from '../db/database.ts'
+import { allWritten } from '../db/transactions.ts'
 import { INTERVAL_SECONDS } from '../format/intervals.ts'
 import { EXPORT_REPORT_TYPES, type ReportType } from '../format/report-type.ts'
 import type { Projection } from '../log/projection.ts'
