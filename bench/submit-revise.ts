@@ -2,7 +2,7 @@
 
 import { benchDatabase } from './database.ts'
 import { alternate, type Benchmark } from './harness.ts'
-import { openSubmissionBench, ROUND_SECONDS } from './submission-bench.ts'
+import { openSubmissionBench, ROUND_SECONDS, WARM_ROUNDS } from './submission-bench.ts'
 
 const ROUNDS = 5
 const GOAL = 0.4
@@ -19,6 +19,7 @@ export const bench: Benchmark = {
     using submissions = openSubmissionBench()
     const ours = await submissions.startServer(database.url)
     const revise = () => submissions.rate(ours, { kind: 'revised', requests: REQUESTS })
+    for (let round = 0; round < WARM_ROUNDS; round++) await submissions.rate(ours)
     await revise()
     const floor = await submissions.startFloor(database.url)
     const result = await alternate(ROUNDS, revise, () => submissions.rate(floor.port), report)

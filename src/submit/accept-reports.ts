@@ -62,11 +62,11 @@ export type AcceptReports = (group: readonly Candidate[]) => Promise<readonly Ac
 /**
  * Accepts groups of submissions, each group in one transaction.
  *
- * Most submissions are new, and mostly nobody else appends. So a group is sent at once as if it were so, numbers included, and
- * the database tells whether it is: one round trip, and the next group can be sent behind it before it is answered. What needs a
- * look-up, and what turned out not to be as thought, is done with one: look up, lock the head, append. Keys that aren't likely to
- * be known are not looked up even then. When one was there already, the whole group is done again behind the head's lock, with
- * everything looked up, where nobody can come between.
+ * Mostly nobody else appends, and most submissions are new. So a group is sent at once behind the head as this process knows it,
+ * numbers included, and the next one behind that before it is answered; what is likely to be stored already is looked up
+ * before, without a lock. The database tells whether all was as thought: numbers, requests, keys and revisions each go in only
+ * once. When another process moved the head, the group is sent again behind the head's lock. When something was there
+ * already, the whole group is done again behind that lock with everything looked up, where nobody can come between.
  */
 export function createAcceptReports(
   db: Database,
@@ -74,30 +74,42 @@ export function createAcceptReports(
   now: () => Date,
 ): AcceptReports {
   const followed = followHead()
-  const lookUp = (group: readonly Candidate[]) =>
-    db.transaction((tx) => acceptGroup(tx, writer, group, isLikelyKnown, followed, now()))
-  const lookUpAll = (group: readonly Candidate[]) =>
+  const acceptBehindLock = (group: readonly Candidate[]) =>
+    db.transaction((tx) => acceptLocked(tx, writer, group, isLikelyKnown, followed, now()))
+  const acceptAlone = (group: readonly Candidate[]) =>
     db.transaction(async (tx) => {
       await tx.query({
         name: 'lock-head-first',
         text: 'select 1 from log_head for update',
         values: [],
       })
-      return acceptGroup(tx, writer, group, () => true, followed, now())
+      return acceptLocked(tx, writer, group, () => true, followed, now())
     })
-  const sendAtOnce = (group: readonly Candidate[]) =>
-    db.transactionAtOnce((tx) => acceptNew(tx, writer, group, followed, now()))
+  const acceptAtOnce = async (group: readonly Candidate[]) => {
+    const doubtful = group.filter((candidate) => !isLikelyNew(candidate))
+    const [repeated, known] =
+      doubtful.length === 0 ? NOTHING_STORED : await lookUp(db, doubtful, isLikelyKnown)
+    const { events, verdicts } = decide(group, repeated, known)
+    if (events.length === 0) return verdicts([])
+    return db.transactionAtOnce((tx) => {
+      const head = followed.next(events.length, truncateToGrain(now(), writer.timeGrain))
+      const taken = takeHead(tx, head)
+      const { stored, written } = writeEvents(tx, writer, head, events)
+      tx.commitWith(allWritten([taken, written]))
+      return verdicts(stored)
+    })
+  }
 
   return async (group) => {
     try {
-      if (!followed.isKnown() || !group.every(isLikelyNew)) return await lookUp(group)
-      return await sendAtOnce(group).catch((error: unknown) => {
+      if (!followed.isKnown()) return await acceptBehindLock(group)
+      return await acceptAtOnce(group).catch((error: unknown) => {
         followed.forget()
-        if (error instanceof HeadMoved) return lookUp(group)
+        if (error instanceof HeadMoved) return acceptBehindLock(group)
         throw error
       })
     } catch (error) {
-      if (error instanceof AlreadyStored) return await lookUpAll(group)
+      if (error instanceof AlreadyStored) return await acceptAlone(group)
       throw error
     }
   }
@@ -113,23 +125,8 @@ function isLikelyNew({ judged }: Candidate): boolean {
   return !(judged instanceof TocsinError) && !isLikelyKnown(judged)
 }
 
-/** Accepts a group of which nothing is stored yet, behind the head as this process knows it; when it is not so, the commit fails. */
-function acceptNew(
-  tx: Transaction,
-  writer: LogWriter,
-  group: readonly Candidate[],
-  followed: FollowedHead,
-  now: Date,
-): Acceptance[] {
-  const { events, verdicts } = decide(group, new Map(), new Map())
-  const head = followed.next(events.length, truncateToGrain(now, writer.timeGrain))
-  const taken = takeHead(tx, head)
-  const { stored, written } = writeEvents(tx, writer, head, events)
-  tx.commitWith(allWritten([taken, written]))
-  return verdicts(stored)
-}
-
-async function acceptGroup(
+/** Accepts a group behind the head's lock, which is taken with the look-ups in one round trip. */
+async function acceptLocked(
   tx: Transaction,
   writer: LogWriter,
   group: readonly Candidate[],
@@ -137,16 +134,10 @@ async function acceptGroup(
   followed: FollowedHead,
   now: Date,
 ): Promise<Acceptance[]> {
-  const lookedUp = group.flatMap(({ judged }) =>
-    judged instanceof TocsinError || !isLookedUp(judged)
-      ? []
-      : judged.valid.map((key) => key.keyData),
-  )
   const storable = group.filter(({ judged }) => !(judged instanceof TocsinError)).length
-  // The head is locked with the look-ups in one round trip, and given what it will most likely need.
-  const [repeated, known, head] = await Promise.all([
-    findRepeated(tx, group),
-    findKnownKeys(tx, lookedUp),
+  const [[repeated, known], head] = await Promise.all([
+    lookUp(tx, group, isLookedUp),
+    // Given what it will most likely need.
     storable === 0 ? undefined : lockHead(tx, writer, storable, now),
   ])
   const { events, verdicts } = decide(group, repeated, known)
@@ -157,21 +148,41 @@ async function acceptGroup(
   return verdicts(stored)
 }
 
+/** Reports that are stored, by their fingerprints' names, and keys that are, by their own. */
+type Stored = readonly [Map<string, AcceptedReport>, Map<string, KnownKey>]
+
+const NOTHING_STORED: Stored = [new Map(), new Map()]
+
+/** What is stored of a group already. @param isLookedUp whose keys are asked for */
+function lookUp(
+  db: Queryable,
+  group: readonly Candidate[],
+  isLookedUp: (judged: JudgedReport) => boolean,
+): Promise<Stored> {
+  const keys = group.flatMap(({ judged }) =>
+    judged instanceof TocsinError || !isLookedUp(judged)
+      ? []
+      : judged.valid.map((key) => key.keyData),
+  )
+  return Promise.all([findRepeated(db, group), findKnownKeys(db, keys)])
+}
+
 /**
  * Decides about each submission of a group.
  *
  * @param repeated reports that are stored
- * @param known keys that are stored; brought up to date
+ * @param stored keys that are stored
  * @returns the events to append; and what becomes of each submission once they have their numbers
  */
 function decide(
   group: readonly Candidate[],
   repeated: ReadonlyMap<string, AcceptedReport>,
-  known: Map<string, KnownKey>,
+  stored: ReadonlyMap<string, KnownKey>,
 ): {
   readonly events: NewEvent[]
   readonly verdicts: (stored: readonly StoredEvent[]) => Acceptance[]
 } {
+  const known = new Map(stored)
   const accepted = new Map<string, { content: ReportContent; platform: Platform }>()
   const refused = group.map((candidate): TocsinError | undefined => {
     const name = nameOfBytes(candidate.fingerprint)
