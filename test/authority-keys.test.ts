@@ -161,6 +161,11 @@ test('wrong usage is told before anything is opened', async (t) => {
   await fails(`authority key revoke ${key} --through 2500-01-01T00:00Z`, 'usage')
   await fails(`authority key replace ${key}`, 'usage')
   await fails(`authority key ${key}`, 'usage')
+  await fails('authority jwks', 'usage')
+  await fails('authority jwks org.north', 'usage')
+  await fails('authority jwks --remove', 'usage')
+  await fails('authority jwks org.north --url', 'usage')
+  await fails('authority jwks org.north --url https://north.example/ --remove', 'usage')
 })
 
 databaseTest('keys are managed by commands alone', async (db, t) => {
@@ -210,6 +215,18 @@ databaseTest('keys are managed by commands alone', async (db, t) => {
   assert.deepEqual(reinstated, { app: 'org.north', kid: 'v2', reinstated: true })
   assert.deepEqual(await run('authority list'), [
     { ...authority, keys: [{ ...stored, state: 'valid' }] },
+  ])
+  const changed = await run('authority jwks Org.North --url https://new.example/jwks')
+  assert.deepEqual(changed, { app: 'org.north', jwksUrl: 'https://new.example/jwks' })
+  const { out: moved } = await tocsin(['authority', 'list'], env)
+  assert.match(moved, /, keys from https:\/\/new\.example\/jwks\n {2}key v2 {2}valid\n$/)
+  await fails('authority jwks org.north --url http://new.example/jwks', 'authority_invalid', env)
+  await fails('authority jwks org.south --remove', 'authority_unknown', env)
+  const removed = await run('authority jwks org.north --remove')
+  assert.deepEqual(removed, { app: 'org.north', jwksUrl: null })
+  const { jwksUrl: _, ...withoutAddress } = authority
+  assert.deepEqual(await run('authority list'), [
+    { ...withoutAddress, keys: [{ ...stored, state: 'valid' }] },
   ])
   assert.equal(((await run('log verify')) as { valid: boolean }).valid, true)
 })

@@ -8,6 +8,7 @@ import {
   addHealthAuthority,
   listHealthAuthorities,
   setHealthAuthorityDisabled,
+  setJwksUrl,
   type HealthAuthority,
 } from '../src/submit/health-authorities.ts'
 import { databaseTest } from './database.ts'
@@ -16,6 +17,21 @@ import { startSubmitting } from './submitting-process.ts'
 import { openSubmittingZone, type SubmittingZone } from './submitting-zone.ts'
 
 type NewAuthority = Omit<HealthAuthority, 'disabled'>
+
+/** Addresses from which no public keys are fetched. */
+const BAD_ADDRESSES = [
+  '',
+  'example.org/jwks',
+  'http://example.org/jwks',
+  'http://127.0.0.2/jwks',
+  'http://localhost.example.org/jwks',
+  'ftp://localhost/jwks',
+  'file:///etc/passwd',
+  'https://user:secret@example.org/jwks',
+  'https://example.org/jwks#part',
+  'https://example.org/a b',
+  `https://example.org/${'x'.repeat(2000)}`,
+]
 
 /** An authority without its private key, as it is registered. */
 function makePublic(app: string, given: Partial<NewAuthority> = {}): NewAuthority {
@@ -29,6 +45,8 @@ const disable = (town: SubmittingZone, app: string, disabled = true) =>
   town.zone.db.transaction((tx) =>
     setHealthAuthorityDisabled(tx, town.zone.writer, app, disabled, town.clock.now()),
   )
+const setUrl = ({ zone, clock }: SubmittingZone, app: string, url: string | undefined) =>
+  zone.db.transaction((tx) => setJwksUrl(tx, zone.writer, app, url, clock.now()))
 
 databaseTest(
   'what is registered is listed as it was given, app and regions in one letter case',
@@ -102,19 +120,9 @@ databaseTest(
       [/is no region/, { regions: ['ABCDEFGHIJK'] }],
       [/The kid must be/, badKey({ kid: '' })],
       [/a kid of its own/, { keys: [key, key] }],
-      ...[
-        '',
-        'example.org/jwks',
-        'http://example.org/jwks',
-        'http://127.0.0.2/jwks',
-        'http://localhost.example.org/jwks',
-        'ftp://localhost/jwks',
-        'file:///etc/passwd',
-        'https://user:secret@example.org/jwks',
-        'https://example.org/jwks#part',
-        'https://example.org/a b',
-        `https://example.org/${'x'.repeat(2000)}`,
-      ].map((jwksUrl) => [/must begin with https/, { jwksUrl }] as [RegExp, Partial<NewAuthority>]),
+      ...BAD_ADDRESSES.map(
+        (jwksUrl) => [/must begin with https/, { jwksUrl }] as [RegExp, Partial<NewAuthority>],
+      ),
       [/must be a P-256 key/, badKey({ publicKey: '' })],
       [/must be a P-256 key/, badKey({ publicKey: pem(p384) })],
       [/must be a P-256 key/, badKey({ publicKey: pem(rsa) })],
@@ -156,6 +164,36 @@ databaseTest(
       const listed = (await listHealthAuthorities(town.zone.db))[index + 1]
       assert.deepEqual(listed, { ...given, disabled: false })
     }
+    assert.deepEqual(await town.problems(), [])
+  },
+)
+
+databaseTest(
+  'the address of the keys is set, changed and removed; what is no change makes no event',
+  async (db, t) => {
+    await using town = await openSubmittingZone(db, t)
+    const { app, keys } = town.authority
+    const listed = async () => (await listHealthAuthorities(town.zone.db))[0]
+    const before = await listed()
+    const changes = ['https://example.org/a', 'http://localhost/b', undefined]
+    for (const jwksUrl of changes) {
+      await setUrl(town, app.toUpperCase(), jwksUrl)
+      const expected = jwksUrl === undefined ? before : { ...before, jwksUrl }
+      assert.deepEqual(await listed(), expected)
+      const head = await readHead(town.zone.db)
+      await setUrl(town, app, jwksUrl)
+      assert.deepEqual(await readHead(town.zone.db), head, 'it is so already')
+    }
+    assert.deepEqual((await listed())?.keys, keys)
+    const head = await readHead(town.zone.db)
+    for (const url of BAD_ADDRESSES)
+      await assert.rejects(setUrl(town, app, url), {
+        code: 'authority_invalid',
+        message: /must begin with https/,
+      })
+    for (const url of ['https://example.org/a', undefined])
+      await assert.rejects(setUrl(town, 'org.example.unknown', url), { code: 'authority_unknown' })
+    assert.deepEqual(await readHead(town.zone.db), head)
     assert.deepEqual(await town.problems(), [])
   },
 )

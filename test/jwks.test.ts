@@ -13,7 +13,11 @@ import {
   revokeAuthorityKey,
   type HealthAuthorityKey,
 } from '../src/submit/health-authority-keys.ts'
-import { addHealthAuthority, listHealthAuthorities } from '../src/submit/health-authorities.ts'
+import {
+  addHealthAuthority,
+  listHealthAuthorities,
+  setJwksUrl,
+} from '../src/submit/health-authorities.ts'
 import { parseKeySet, planKeySet } from '../src/submit/jwks.ts'
 import {
   REFRESH_INTERVAL_MS,
@@ -389,6 +393,85 @@ databaseTest(
     await other[Symbol.asyncDispose]()
     await refresh.running.refreshDue()
     assert.equal(server.asked.length, 4)
+  },
+)
+
+const setUrl = ({ zone, clock }: SubmittingZone, url: string | undefined) =>
+  zone.db.transaction((tx) => setJwksUrl(tx, zone.writer, APP, url, clock.now()))
+
+databaseTest(
+  'a new address is asked at the next look, the old one never again; without one the keys stay',
+  async (db, t) => {
+    await using town = await openSubmittingZone(db, t)
+    await using server = await startJwksServer()
+    await using elsewhere = await startJwksServer()
+    await using refresh = await openRefresh(town, server)
+    server.offer([A.jwk, B.jwk])
+    elsewhere.answer((response) => response.writeHead(500).end())
+    await refresh.next()
+    await setUrl(town, elsewhere.url)
+    await refresh.running.refreshDue()
+    assert.deepEqual([server.asked.length, elsewhere.asked.length], [1, 1], 'it waits for nothing')
+    assert.deepEqual(await refresh.state(), ['a', 'b'], 'until the new one answers, they stay')
+    elsewhere.offer([B.jwk, C.jwk])
+    await refresh.next()
+    assert.deepEqual(await refresh.state(), ['-a', 'b', 'c'])
+    const before = await refresh.keys()
+    await setUrl(town, undefined)
+    await refresh.next()
+    assert.deepEqual(await refresh.keys(), before)
+    assert.deepEqual([server.asked.length, elsewhere.asked.length], [1, 2])
+    await setUrl(town, elsewhere.url)
+    await refresh.running.refreshDue()
+    assert.equal(elsewhere.asked.length, 3, 'as if it were new')
+    assert.deepEqual(await town.problems(), [])
+  },
+)
+
+databaseTest(
+  'what an address answers once it is changed or removed counts no longer',
+  async (db, t) => {
+    await using town = await openSubmittingZone(db, t)
+    await using server = await startJwksServer()
+    await using refresh = await openRefresh(town, server)
+    server.offer([A.jwk])
+    await refresh.next()
+    for (const url of ['https://new.invalid/jwks', undefined]) {
+      await setUrl(town, server.url)
+      refresh.advance(REFRESH_INTERVAL_MS)
+      const attempts = refresh.attempts.length
+      // The answer is on its way when the address changes: it may be the reason for the change.
+      server.answer(
+        (response) => void setUrl(town, url).then(() => response.end(JSON.stringify([C.jwk]))),
+      )
+      await refresh.running.refreshDue()
+      assert.deepEqual(await refresh.state(), ['a'])
+      assert.equal(refresh.attempts.length, attempts, 'neither a success nor a failure')
+    }
+  },
+)
+
+databaseTest(
+  'the failure of a new address is told, also when the old one had failed alike',
+  async (db, t) => {
+    await using town = await openSubmittingZone(db, t)
+    await using server = await startJwksServer()
+    await using elsewhere = await startJwksServer()
+    await using refresh = await openRefresh(town, server)
+    for (const { answer } of [server, elsewhere])
+      answer((response) => response.writeHead(500).end())
+    await refresh.next()
+    await refresh.next()
+    assert.equal(refresh.logged.length, 1)
+    await setUrl(town, elsewhere.url)
+    await refresh.next()
+    assert.equal(refresh.logged.length, 2)
+    await setUrl(town, undefined)
+    await refresh.next()
+    elsewhere.offer([A.jwk])
+    await setUrl(town, elsewhere.url)
+    await refresh.next()
+    assert.deepEqual(refresh.logged.slice(2), ['the keys of a health authority changed'])
   },
 )
 

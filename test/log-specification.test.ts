@@ -9,7 +9,7 @@ import type { OpenZone } from '../src/operate/open-zones.ts'
 import { decodeEvent, encodeEvent, erasePart, type StoredEvent } from '../src/log/record.ts'
 import { appendLeaf, EMPTY_FRONTIER, encodeFrontier, rootOf } from '../src/log/tree.ts'
 import { publishDue } from '../src/publish/publish-due.ts'
-import { setHealthAuthorityDisabled } from '../src/submit/health-authorities.ts'
+import { setHealthAuthorityDisabled, setJwksUrl } from '../src/submit/health-authorities.ts'
 import {
   addAuthorityKey,
   reinstateAuthorityKey,
@@ -197,6 +197,7 @@ async function changeKeys(
     validFrom: 0,
   })
   const [added, replaced] = [make('v3'), make('v1')]
+  await db.transaction((tx) => setJwksUrl(tx, writer, app, 'https://example.org/', now))
   await db.transaction((tx) => addAuthorityKey(tx, writer, app, make('v2'), now))
   await db.transaction((tx) => revokeAuthorityKey(tx, writer, app, 'v2', now))
   await db.transaction((tx) => reinstateAuthorityKey(tx, writer, app, 'v2', now))
@@ -211,7 +212,8 @@ async function assertSpecified({ db, writer }: Pick<OpenZone, 'db' | 'writer'>):
   for (const { type, parts } of rows.map((row) => decodeEvent(row.record))) {
     const fields = seen.get(type) ?? new Set()
     seen.set(type, fields)
-    for (const each of parts) for (const field of fieldsOf('', each.content)) fields.add(field)
+    for (const [part, { content }] of parts.entries())
+      for (const field of fieldsOf('', content)) fields.add(`${part}.${field}`)
   }
   // More than one projection may follow a type.
   const types = new Set(writer.projections.flatMap((projection) => projection.types))
@@ -228,15 +230,15 @@ async function assertSpecified({ db, writer }: Pick<OpenZone, 'db' | 'writer'>):
   }
 }
 
-/** The fields of the section of a type: the first columns of its tables. */
+/** The fields of the section of a type, behind the number of their part: the first columns of its tables of fields. */
 function specifiedFields(type: string): { field: string; optional: boolean }[] {
   const section = TEXT.split(`\n### \`${type}\`\n`)[1]?.split('\n##')[0]
   assert.ok(section !== undefined, `docs/log.md has no section on ${type}`)
-  return [...section.matchAll(/^\| `([A-Za-z.[\]]+)` \|(.*)$/gm)].map(
-    ([, field = '', rest = '']) => ({
-      field,
+  return section.split('| field |').flatMap((table, part) =>
+    [...table.matchAll(/^\| `([A-Za-z.[\]]+)` \|(.*)$/gm)].map(([, field = '', rest = '']) => ({
+      field: `${part - 1}.${field}`,
       optional: rest.includes('optional'),
-    }),
+    })),
   )
 }
 

@@ -250,12 +250,15 @@ databaseTest(
     assert.deepEqual([keys.keyData.length, outcomes.length, fingerprint.length], [48, 3, 16])
     assert.equal(event.grain, Date.parse('2026-03-20T10:00:00Z') / 1000)
     assert.deepEqual(event.parts[1]?.content, {
+      healthAuthority: 'https://org.example.health/',
       platform: 'android',
       code: '',
       accepted: 3,
       revised: 0,
       unchanged: 0,
       dropped: 0,
+      oldestKeyDay: Date.parse('2026-03-17') / 86_400_000,
+      onsetDay: Date.parse('2026-03-17') / 86_400_000,
     })
   },
 )

@@ -39,8 +39,9 @@ export const TAMPERING: readonly [string, string, readonly RegExp[]][] = [
     ],
   ],
   [
+    // The first of a salt: no table shows it.
     'a byte of a record is changed',
-    'update event set record = set_byte(record, length(record) - 1, get_byte(record, length(record) - 1) # 1) where seq = 6',
+    'update event set record = set_byte(record, 25, get_byte(record, 25) # 1) where seq = 6',
     [/^event 6 was changed$/],
   ],
   [

@@ -50,6 +50,10 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     summary: 'adds, revokes or reinstates a public key of a health authority',
     load: async () => (await import('./authority-key.ts')).authorityKeyCommand,
   },
+  'authority jwks': {
+    summary: 'changes or removes the address of public keys of a health authority',
+    load: async () => (await import('./authority-jwks.ts')).authorityJwksCommand,
+  },
   'stream add': {
     summary: 'adds a stream of signed files',
     load: async () => (await import('./stream.ts')).streamAddCommand,

@@ -49,6 +49,7 @@ export type FindAuthority = (app: string) => Promise<TrustedAuthority | undefine
 const ADDED = 'authority.added'
 const DISABLED = 'authority.disabled'
 const ENABLED = 'authority.enabled'
+const JWKS_CHANGED = 'authority.jwks_changed'
 
 /**
  * Registers a health authority.
@@ -97,6 +98,37 @@ export async function setHealthAuthorityDisabled(
   await appendEvents(tx, writer, [configuration(disabled ? DISABLED : ENABLED, content)], now)
 }
 
+/**
+ * Changes where the public keys of a health authority are fetched from. The keys that are there stay; at a new address's first
+ * answer those that an earlier one gave and this one does not are revoked.
+ *
+ * @param url undefined removes the address. One that is there already is left as it is
+ * @throws TocsinError `authority_unknown`, `authority_invalid` (an address that isn't https)
+ */
+export async function setJwksUrl(
+  tx: Transaction,
+  writer: LogWriter,
+  app: string,
+  url: string | undefined,
+  now: Date,
+): Promise<void> {
+  const address = url === undefined ? {} : { jwksUrl: checkJwksUrl(url) }
+  const name = await lockAuthority(tx, app)
+  const { rowCount } = await tx.query(
+    sql`select 1 from health_authority where app = ${name} and jwks_url is not distinct from ${url ?? null}`,
+  )
+  if (rowCount !== 0) return
+  await appendEvents(tx, writer, [configuration(JWKS_CHANGED, { app: name, ...address })], now)
+}
+
+/** Whether keys are fetched from this address; while they are, nobody else changes it in the time of the transaction. */
+export async function lockJwksUrl(tx: Transaction, app: string, url: string): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    sql`select 1 from health_authority where app = ${app} and jwks_url = ${url} for update`,
+  )
+  return rowCount !== 0
+}
+
 /** All health authorities, by their app. */
 export async function listHealthAuthorities(db: Queryable): Promise<HealthAuthority[]> {
   const authorities = await db.query<{
@@ -119,7 +151,7 @@ export async function listHealthAuthorities(db: Queryable): Promise<HealthAuthor
 
 /** Writes the tables of health authorities. */
 export const healthAuthorityProjection: Projection = {
-  types: [ADDED, DISABLED, ENABLED, ...KEY_EVENTS],
+  types: [ADDED, DISABLED, ENABLED, JWKS_CHANGED, ...KEY_EVENTS],
   tables: ['health_authority', 'health_authority_key'],
   async apply(tx, events) {
     // Rare, and each may concern the one before: one after the other.
@@ -130,18 +162,21 @@ export const healthAuthorityProjection: Projection = {
 
 async function applyOne(tx: Transaction, event: StoredEvent): Promise<void> {
   const content = event.parts[0]?.content as Omit<HealthAuthority, 'disabled'>
+  const { app, jwksUrl = null } = content
+  if (event.type === JWKS_CHANGED) {
+    await tx.query(sql`update health_authority set jwks_url = ${jwksUrl} where app = ${app}`)
+    return
+  }
   if (event.type !== ADDED) {
     const disabled = event.type === DISABLED
-    await tx.query(
-      sql`update health_authority set disabled = ${disabled} where app = ${content.app}`,
-    )
+    await tx.query(sql`update health_authority set disabled = ${disabled} where app = ${app}`)
     return
   }
   await tx.query(
     sql`insert into health_authority (app, issuer, audience, regions, jwks_url)
-        values (${content.app}, ${content.issuer}, ${content.audience}, ${content.regions}, ${content.jwksUrl ?? null})`,
+        values (${app}, ${content.issuer}, ${content.audience}, ${content.regions}, ${jwksUrl})`,
   )
-  for (const key of content.keys) await insertKey(tx, content.app, key)
+  for (const key of content.keys) await insertKey(tx, app, key)
 }
 
 function configuration(type: string, content: unknown): NewEvent {
@@ -163,18 +198,22 @@ function checkAuthority(
       throw refuse(`"${region}" is no region: 1 to 10 letters, digits or hyphens.`)
   if (new Set(authority.keys.map((key) => key.kid)).size < authority.keys.length)
     throw refuse('Each public key needs a kid of its own.')
-  if (authority.jwksUrl !== undefined && !isJwksUrl(authority.jwksUrl))
-    throw refuse(
-      "The address of the public keys must begin with https:// and hold no user name, password or fragment; http:// is for this machine's own addresses alone.",
-    )
   return {
     app: authority.app.toLowerCase(),
     issuer: authority.issuer,
     audience: authority.audience,
     regions: [...new Set(authority.regions.map((region) => region.toUpperCase()))],
-    ...(authority.jwksUrl === undefined ? {} : { jwksUrl: authority.jwksUrl }),
+    ...(authority.jwksUrl === undefined ? {} : { jwksUrl: checkJwksUrl(authority.jwksUrl) }),
     keys: authority.keys.map(checkKey),
   }
+}
+
+function checkJwksUrl(url: string): string {
+  if (isJwksUrl(url)) return url
+  throw new TocsinError(
+    'authority_invalid',
+    "The address of the public keys must begin with https:// and hold no user name, password or fragment; http:// is for this machine's own addresses alone.",
+  )
 }
 
 /** Whether public keys may be fetched from there: nobody on the way may change them. */

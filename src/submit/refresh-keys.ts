@@ -1,11 +1,13 @@
 // Submit: fetches the public keys of health authorities from their addresses, for as long as the process runs; promises one process at a time, and that a failure changes nothing and is told once.
 
-import { connectOnce, type Address, type Database } from '../db/database.ts'
+import type { Address, Database } from '../db/database.ts'
+import { takeSessionLock, type SessionLock } from '../db/session-lock.ts'
 import { sql } from '../db/sql.ts'
 import { TocsinError } from '../errors.ts'
 import { truncateToGrain, type LogWriter } from '../log/append-event.ts'
 import { fetchBounded, type FetchProblem } from '../operate/fetch-bounded.ts'
 import type { Logger } from '../operate/logger.ts'
+import { lockJwksUrl } from './health-authorities.ts'
 import { refreshAuthorityKeys } from './health-authority-keys.ts'
 import { parseKeySet, planKeySet, type KeySetProblem } from './jwks.ts'
 
@@ -58,6 +60,15 @@ interface KnownAddress {
   readonly url: string
 }
 
+/** The last time that a health authority's keys were fetched, or tried to be. */
+interface LastTry {
+  readonly url: string
+  /** On the clock that never goes back, milliseconds. */
+  readonly at: number
+  /** What went wrong, and was told. */
+  problem: RefreshProblem | undefined
+}
+
 /** @param mode `timer` refreshes as it comes due, `manual` when {@link RunningKeyRefresh.refreshDue} is called */
 export function runKeyRefresh(
   context: KeyRefreshContext,
@@ -65,30 +76,35 @@ export function runKeyRefresh(
 ): RunningKeyRefresh {
   const { logger } = context
   const stop = new AbortController()
-  const lock = createRefreshLock(context.address)
-  const triedAt = new Map<string, number>()
-  const problems = new Map<string, RefreshProblem>()
+  const right = createRefreshRight(context.address)
+  const tries = new Map<string, LastTry>()
   let isAway = false
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> | undefined
 
   const refreshOne = async ({ app, url }: KnownAddress) => {
-    triedAt.set(app, context.monotonicMs())
-    const problem = await refresh(context, app, url, stop.signal)
-    if (stop.signal.aborted) return
-    tellChange(logger, app, problems.get(app), problem)
-    if (problem === undefined) problems.delete(app)
-    else problems.set(app, problem)
-    context.onRefresh?.({ app, ok: problem === undefined })
+    const last = tries.get(app)
+    // Of another address nothing is known.
+    const before = last?.url === url ? last.problem : undefined
+    const current: LastTry = { url, at: context.monotonicMs(), problem: before }
+    tries.set(app, current)
+    const result = await refresh(context, app, url, stop.signal)
+    if (stop.signal.aborted || result === 'address_changed') return
+    current.problem = result === 'fetched' ? undefined : result
+    tellChange(logger, app, before, current.problem)
+    context.onRefresh?.({ app, ok: result === 'fetched' })
   }
   const refreshAll = async () => {
     const addresses = await listAddresses(context.db)
+    for (const app of tries.keys())
+      if (!addresses.some((address) => address.app === app)) tries.delete(app)
     // Whoever has nothing to fetch needs no lock.
-    if (addresses.length === 0 || !(await lock.hold())) return
+    if (addresses.length === 0 || !(await right.hold())) return
     const now = context.monotonicMs()
-    const due = addresses.filter(
-      ({ app }) => now - (triedAt.get(app) ?? -Infinity) >= REFRESH_INTERVAL_MS,
-    )
+    const due = addresses.filter(({ app, url }) => {
+      const last = tries.get(app)
+      return last?.url !== url || now - last.at >= REFRESH_INTERVAL_MS
+    })
     const work = async () => {
       for (let next = due.shift(); next !== undefined && !stop.signal.aborted; next = due.shift())
         await refreshOne(next)
@@ -113,18 +129,18 @@ export function runKeyRefresh(
       stop.abort()
       clearTimeout(timer)
       await running?.catch(() => undefined)
-      await lock[Symbol.asyncDispose]()
+      await right[Symbol.asyncDispose]()
     },
   }
 }
 
-/** Fetches the keys of one health authority and takes them over. @returns what went wrong */
+/** Fetches the keys of one health authority and takes them over. @returns `fetched`, or what went wrong */
 async function refresh(
   context: KeyRefreshContext,
   app: string,
   url: string,
   signal: AbortSignal,
-): Promise<RefreshProblem | undefined> {
+): Promise<RefreshProblem | 'fetched' | 'address_changed'> {
   const { db, writer, logger } = context
   try {
     const timeoutMs = context.fetchTimeoutMs ?? FETCH_TIMEOUT_MS
@@ -133,11 +149,21 @@ async function refresh(
     if (typeof offered === 'string') return { reason: offered }
     const now = context.now()
     const validFrom = truncateToGrain(now, writer.timeGrain)
-    const changed = await db.transaction((tx) =>
-      refreshAuthorityKeys(tx, writer, app, (known) => planKeySet(known, offered, validFrom), now),
+    const changed = await db.transaction(async (tx) =>
+      // A command may have changed it meanwhile, perhaps since it can't be trusted any more.
+      (await lockJwksUrl(tx, app, url))
+        ? refreshAuthorityKeys(
+            tx,
+            writer,
+            app,
+            (known) => planKeySet(known, offered, validFrom),
+            now,
+          )
+        : undefined,
     )
+    if (changed === undefined) return 'address_changed'
     if (changed) logger.info('the keys of a health authority changed', { app })
-    return undefined
+    return 'fetched'
   } catch (cause) {
     return { reason: 'database', cause }
   }
@@ -171,42 +197,20 @@ async function listAddresses(db: Database): Promise<KnownAddress[]> {
 /** "JWKSKEYS" in ASCII. */
 const REFRESH_LOCK = '5356833102897699155'
 
-/** The right to refresh, on a connection of its own and for as long as that lives. */
-interface RefreshLock extends AsyncDisposable {
+/** The right to refresh: kept once this process has it, tried for again when it has not. */
+interface RefreshRight extends AsyncDisposable {
   /** Whether this process has it, asked in the lock's own session; takes it when nobody has. */
   hold(): Promise<boolean>
 }
 
-function createRefreshLock(address: Address): RefreshLock {
-  let client: Awaited<ReturnType<typeof connectOnce>> | undefined
-  const release = async () => {
-    await client?.end().catch(() => undefined)
-    client = undefined
-  }
+function createRefreshRight(address: Address): RefreshRight {
+  let lock: SessionLock | undefined
   return {
     async hold() {
-      try {
-        if (client !== undefined) {
-          await client.query('select 1')
-          return true
-        }
-      } catch {
-        await release()
-      }
-      client = await connectOnce(address)
-      try {
-        const { rows } = await client.query<{ taken: boolean }>(
-          'select pg_try_advisory_lock($1) as taken',
-          [REFRESH_LOCK],
-        )
-        if (rows[0]?.taken === true) return true
-      } catch (error) {
-        await release()
-        throw new TocsinError('unavailable', undefined, { cause: error })
-      }
-      await release()
-      return false
+      if ((await lock?.isHeld()) !== true)
+        lock = await takeSessionLock(address, REFRESH_LOCK, false)
+      return lock !== undefined
     },
-    [Symbol.asyncDispose]: release,
+    [Symbol.asyncDispose]: async () => await lock?.[Symbol.asyncDispose](),
   }
 }

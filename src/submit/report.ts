@@ -11,7 +11,7 @@ import {
 import { sqlStateOf } from '../db/database-errors.ts'
 import type { Transaction } from '../db/database.ts'
 import { allWritten } from '../db/transactions.ts'
-import { INTERVAL_SECONDS } from '../format/intervals.ts'
+import { INTERVAL_SECONDS, INTERVALS_PER_DAY } from '../format/intervals.ts'
 import { EXPORT_REPORT_TYPES, type ReportType } from '../format/report-type.ts'
 import type { Projection } from '../log/projection.ts'
 import type { NewEvent, StoredEvent } from '../log/record.ts'
@@ -44,14 +44,23 @@ export interface ReportContent {
   readonly outcomes: Uint8Array
 }
 
-/** The part that is kept longer: what statistics are made of. */
+/**
+ * The part that is kept longer: with the event's grain, all that statistics are made of. Days are UTC days since the epoch: how
+ * long before the acceptance they are is what is counted, but its grain is known only after this was made.
+ */
 export interface ReportStatistics {
+  /** The issuer of the certificate. */
+  readonly healthAuthority: string
   readonly platform: 'android' | 'ios' | 'unknown'
   readonly code: '' | 'partial_failure'
   readonly accepted: number
   readonly revised: number
   readonly unchanged: number
   readonly dropped: number
+  /** On which the oldest valid key starts; null without a valid key, and for a report that revised any: its ages don't count. */
+  readonly oldestKeyDay: number | null
+  /** The onset's; null when nobody named one, and for a report that revised a key. */
+  readonly onsetDay: number | null
 }
 
 /** The valid keys of a report packed as columns, in the order of their bytes; integers big-endian. */
@@ -114,13 +123,17 @@ export function reportEvent(
   const revised = count(OUTCOMES.revised)
   const unchanged = count(OUTCOMES.unchanged)
   const dropped = content.outcomes.length - accepted - revised - unchanged
+  const { healthAuthority, keys, onset } = content
   const statistics: ReportStatistics = {
+    healthAuthority,
     platform,
     code: dropped > count(OUTCOMES.onset_too_far) ? 'partial_failure' : '',
     accepted,
     revised,
     unchanged,
     dropped,
+    oldestKeyDay: revised > 0 ? null : oldestDay(keys),
+    onsetDay: revised > 0 || onset.source === 'default' ? null : dayOf(onset.interval),
   }
   return {
     type: REPORT,
@@ -129,6 +142,20 @@ export function reportEvent(
       { retention: 'statistics', content: statistics },
     ],
   }
+}
+
+function oldestDay(keys: KeyColumns): number | null {
+  const starts = startsOf(keys)
+  let oldest = Infinity
+  for (let offset = 0; offset < starts.byteLength; offset += 4)
+    oldest = Math.min(oldest, starts.getUint32(offset))
+  return oldest === Infinity ? null : dayOf(oldest)
+}
+
+const dayOf = (interval: number) => Math.floor(interval / INTERVALS_PER_DAY)
+
+function startsOf({ rollingStart }: KeyColumns): DataView {
+  return new DataView(rollingStart.buffer, rollingStart.byteOffset, rollingStart.byteLength)
 }
 
 /** Writes the tables of reports and their keys. */
@@ -151,6 +178,11 @@ export const reportProjection: Projection = {
 /** The content of a report's event. */
 export function reportContent(event: StoredEvent): ReportContent {
   return event.parts[0]?.content as ReportContent
+}
+
+/** What a report's event keeps longer. */
+export function reportStatistics(event: StoredEvent): ReportStatistics {
+  return event.parts[1]?.content as ReportStatistics
 }
 
 // What store_reports and store_keys raise, in place of PostgreSQL's own error.
@@ -237,11 +269,7 @@ class KeyRows {
   add(event: StoredEvent): void {
     const content = reportContent(event)
     const { keys, timeGrain } = content
-    const starts = new DataView(
-      keys.rollingStart.buffer,
-      keys.rollingStart.byteOffset,
-      keys.rollingStart.byteLength,
-    )
+    const starts = startsOf(keys)
     const reportType = EXPORT_REPORT_TYPES[content.reportType]
     for (let index = 0; index < keys.flags.length; index++) {
       const flags = keys.flags[index] ?? 0

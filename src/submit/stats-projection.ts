@@ -1,10 +1,9 @@
-// Submit: counts of accepted reports for each hour of a health authority; promises that they follow from the log alone, in the transaction that accepts a report.
+// Submit: counts of accepted reports for each hour of a health authority; promises that they follow from the log alone, also once reports are erased.
 
 import { bigintArray, integerArray, textArray } from '../db/binary-array.ts'
-import { INTERVAL_SECONDS } from '../format/intervals.ts'
 import type { Projection } from '../log/projection.ts'
 import type { StoredEvent } from '../log/record.ts'
-import { REPORT, reportContent, type ReportContent, type ReportStatistics } from './report.ts'
+import { REPORT, reportStatistics } from './report.ts'
 
 /** What was accepted of one health authority, in an hour or in a day. */
 export interface SubmissionCounts {
@@ -54,7 +53,7 @@ export function startOfHour(seconds: number): number {
 const HOUR = 3_600
 const DAY = 86_400
 
-/** Writes the counts. */
+/** Writes the counts, in the transaction that accepts the reports. Of an event it reads the part that is kept longer, and the grain. */
 export const statsProjection: Projection = {
   types: [REPORT],
   tables: ['submission_statistics'],
@@ -94,7 +93,7 @@ interface HourOfAuthority {
 function countByHour(events: readonly StoredEvent[]): HourOfAuthority[] {
   const hours = new Map<string, HourOfAuthority>()
   for (const event of events) {
-    const { healthAuthority } = reportContent(event)
+    const { healthAuthority } = reportStatistics(event)
     const start = startOfHour(event.grain)
     const name = `${start} ${healthAuthority}`
     const hour = hours.get(name) ?? { healthAuthority, start, counts: noCounts() }
@@ -105,33 +104,22 @@ function countByHour(events: readonly StoredEvent[]): HourOfAuthority[] {
 }
 
 function addReport(counts: SubmissionCounts, event: StoredEvent): void {
-  const content = reportContent(event)
-  const statistics = event.parts[1]?.content as ReportStatistics
+  const statistics = reportStatistics(event)
   counts[statistics.platform]++
   counts.keys += statistics.accepted
   if (statistics.revised > 0) {
     counts.revisions++
     return
   }
-  const oldest = oldestStart(content)
-  if (oldest !== undefined) addToBucket(counts.oldestKeyDays, oldest, event.grain)
-  if (content.onset.source === 'default') counts.missingOnset++
-  else addToBucket(counts.onsetDays, content.onset.interval, event.grain)
+  const { oldestKeyDay, onsetDay } = statistics
+  const today = Math.floor(event.grain / DAY)
+  if (oldestKeyDay !== null) addToBucket(counts.oldestKeyDays, today - oldestKeyDay)
+  if (onsetDay === null) counts.missingOnset++
+  else addToBucket(counts.onsetDays, today - onsetDay)
 }
 
-/** When the oldest key of a report starts; undefined when none was valid. */
-function oldestStart({ keys }: ReportContent): number | undefined {
-  const { buffer, byteOffset, byteLength } = keys.rollingStart
-  const starts = new DataView(buffer, byteOffset, byteLength)
-  let oldest: number | undefined
-  for (let offset = 0; offset < byteLength; offset += 4)
-    oldest = Math.min(oldest ?? Infinity, starts.getUint32(offset))
-  return oldest
-}
-
-/** Counts one more under the UTC days that lie between an interval and a time. */
-function addToBucket(buckets: number[], interval: number, seconds: number): void {
-  const days = Math.floor(seconds / DAY) - Math.floor((interval * INTERVAL_SECONDS) / DAY)
+/** Counts one more under so many days. */
+function addToBucket(buckets: number[], days: number): void {
   const bucket = Math.min(Math.max(days, 0), buckets.length - 1)
   buckets[bucket] = (buckets[bucket] ?? 0) + 1
 }
