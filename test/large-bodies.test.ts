@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { buildApp } from '../src/http/app.ts'
 import type { Route } from '../src/http/route.ts'
 import { createLogger } from '../src/operate/logger.ts'
@@ -19,6 +20,14 @@ const inChunks = (...lengths: number[]) =>
 
 /** A server with one address that tells how long a body was, and a connection to it. */
 async function connectTo(t: TestContext) {
+  const { connectOnce } = await serve(t, (request) =>
+    Promise.resolve({ status: 200, json: request.body.length }),
+  )
+  return connectOnce()
+}
+
+/** A server with one address. */
+async function serve(t: TestContext, handle: Route['handle']) {
   const route: Route = {
     methods: ['POST'],
     url: '/length',
@@ -27,16 +36,28 @@ async function connectTo(t: TestContext) {
     tag: 'operate',
     bodyLimit: LIMIT,
     replies: {},
-    handle: (request) => Promise.resolve({ status: 200, json: request.body.length }),
+    handle,
   }
   const app = await buildApp([route], 'test', createLogger('error'))
   await app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = app.server.address() as { port: number }
-  const socket = connect(port, '127.0.0.1').setEncoding('latin1')
+  const sockets: Socket[] = []
   t.after(async () => {
-    socket.destroy()
+    for (const socket of sockets) socket.destroy()
     await app.close()
   })
+  return {
+    port,
+    connectOnce() {
+      const socket = connect(port, '127.0.0.1').setEncoding('latin1')
+      sockets.push(socket)
+      return follow(socket)
+    },
+  }
+}
+
+/** Gathers what comes. */
+function follow(socket: Socket) {
   let received = ''
   socket.on('data', (text: string) => (received += text)).on('error', () => undefined)
   return {
@@ -69,6 +90,39 @@ test('a body beyond the limit is refused, and the connection serves what follows
     statuses: [200, 413, 413, 200, 413, 413, 200],
     closes: false,
   })
+})
+
+test('a body in pieces of a byte each takes no more room than its limit', async (t) => {
+  const { socket, answers } = await connectTo(t)
+  const before = process.memoryUsage().arrayBuffers
+  socket.write(`${HEAD}Transfer-Encoding: chunked\r\n\r\n${chunk(1).repeat(LIMIT - 1)}`)
+  await setTimeout(300)
+  const grown = process.memoryUsage().arrayBuffers - before
+  socket.write(`${chunk(1)}0\r\n\r\n`)
+  assert.deepEqual(await answers(1), { statuses: [200], closes: false })
+  assert.ok(grown < 100_000, `${grown} bytes`)
+})
+
+test('more unanswered requests than fit into memory get a bare 503', async (t) => {
+  const held = Promise.withResolvers<void>()
+  const { port, connectOnce } = await serve(t, async () => {
+    await held.promise
+    return { status: 200, json: 1 }
+  })
+  assert.ok(port > 0)
+  const sockets = Array.from({ length: 260 }, () => connectOnce())
+  const request = `${HEAD}Content-Length: 0\r\n\r\n`
+  for (const { socket } of sockets) socket.write(request.repeat(8))
+  const late = sockets.slice(-10)
+  await Promise.all(late.map((each) => each.answers(1)))
+  held.resolve()
+  const all = await Promise.all(sockets.map((each) => each.answers(1)))
+  const refused = all.filter(({ statuses }) => statuses[0] === 503)
+  assert.ok(refused.length >= 10 && refused.every(({ closes }) => closes), String(refused.length))
+  // With those answered, it serves as before.
+  const { socket, answers } = connectOnce()
+  socket.write(request)
+  assert.deepEqual(await answers(1), { statuses: [200], closes: false })
 })
 
 for (const [what, request] of [

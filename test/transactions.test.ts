@@ -61,6 +61,22 @@ databaseTest(
   },
 )
 
+databaseTest('a server that says nothing any more counts as lost', async (db) => {
+  const address = parseAddress(db.url)
+  await using database = openDatabase(address, 'public', 2, true, 500)
+  await database.query(sql`create table kept (n integer primary key, at serial)`)
+  const silent = () =>
+    database.transactionAtOnce((tx) => {
+      tx.commitWith(tx.query(sql`select pg_sleep(10)`))
+    })
+  const both = await Promise.allSettled([silent(), insertAtOnce(database, [1])])
+  for (const result of both)
+    assert.equal((result as { reason?: { code?: unknown } }).reason?.code, 'unavailable')
+  await assert.rejects(database.query(sql`select pg_sleep(10)`), { code: 'unavailable' })
+  assert.equal(await insertAtOnce(database, [2]), 1)
+  assert.deepEqual(await kept(database), [2])
+})
+
 databaseTest(
   'with its connection lost a transaction sent at once is told so, and the next gets another',
   async (db) => {

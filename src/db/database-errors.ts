@@ -14,7 +14,7 @@ export function isUniqueViolation(error: unknown): boolean {
 }
 
 // SQLSTATEs that say the server is away, full, shutting down or closed to connections, not that the statement is wrong.
-const AWAY = /^(08|53|57P0|25006|55000)/
+const AWAY = /^(08|53|57P0|57014|25006|40001|40P01|55000)/
 
 /** An error of ours for what says that the database is away; any other as it is. */
 export function asTocsinError(error: unknown): unknown {
@@ -45,7 +45,7 @@ function isConnectionError(error: NodeJS.ErrnoException): boolean {
   if (UNREACHABLE.has(error.code ?? '')) return true
   // The unix socket is gone, or nobody may listen on it.
   if (error.code !== undefined && error.syscall === 'connect') return true
-  return /Connection terminated|timeout exceeded when trying to connect|not queryable/.test(
+  return /Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|not queryable/.test(
     error.message,
   )
 }

@@ -118,12 +118,14 @@ const CONNECT_TIMEOUT_MS = 5_000
  * @param schema the schema in which the statements' unqualified table names are looked up
  * @param size connections at the most; further callers wait
  * @param pipeline whether statements that do not wait for each other's results share a round trip; COPY can't
+ * @param answerWithinMs how long a statement may take before its connection counts as lost: a server that vanished says nothing
  */
 export function openDatabase(
   address: Address,
   schema: string,
   size: number,
   pipeline = true,
+  answerWithinMs?: number,
 ): Database {
   const pool = new Pool({
     ...address,
@@ -134,6 +136,8 @@ export function openDatabase(
     pipeline,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    ...(answerWithinMs === undefined ? {} : { query_timeout: answerWithinMs }),
   })
   pool.on('error', () => undefined)
   const line = openLine(pool)

@@ -1,11 +1,16 @@
 // Http: the server under the web framework; promises that no client can hold a connection, or memory, for as long as it likes.
 
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
+import { RETRY_AFTER_SECONDS } from './route.ts'
 
 /** Requests of one connection that may be unanswered at once. Hardly any client sends a second one before the first answer. */
-const MOST_PIPELINED = 32
+const MOST_PIPELINED = 8
+/** Requests of all connections that may be unanswered at once: what each holds until it is answered must fit into memory. */
+const MOST_UNANSWERED = 2_000
 /** A client that sends its headers or body a byte at a time may hold a connection no longer than this, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 30_000
+/** How often that is looked at. */
+const LOOK_INTERVAL_MS = 5_000
 /** Nor may one that doesn't read its answers. */
 const IDLE_TIMEOUT_MS = 120_000
 const KEEP_ALIVE_MS = 65_000
@@ -19,8 +24,13 @@ const MOST_CONNECTIONS = 10_000
  */
 export function createServer(listener: RequestListener): Server {
   const unanswered = new WeakMap<object, number>()
+  let ofAll = 0
   const server = createHttpServer(
-    { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS },
+    {
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: LOOK_INTERVAL_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+    },
     (request, response) => {
       const { socket } = request
       if (socket.destroyed) return
@@ -29,8 +39,17 @@ export function createServer(listener: RequestListener): Server {
         socket.destroy()
         return
       }
+      if (ofAll >= MOST_UNANSWERED) {
+        const retryAfter = String(RETRY_AFTER_SECONDS[503])
+        response.writeHead(503, { connection: 'close', 'retry-after': retryAfter }).end()
+        return
+      }
       unanswered.set(socket, count)
-      response.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1))
+      ofAll++
+      response.once('close', () => {
+        ofAll--
+        unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1)
+      })
       listener(request, response)
     },
   )

@@ -13,6 +13,10 @@ export const BEYOND_LIMIT = Symbol('a body beyond the limit')
  */
 const READ_AT_MOST = 4
 
+/** Room for a body of unknown length, at first. */
+const FIRST_BYTES = 1_024
+const EMPTY = Buffer.alloc(0)
+
 /**
  * A body as the framework wants it: a Buffer, or {@link BEYOND_LIMIT}.
  *
@@ -34,19 +38,29 @@ export function readBody(
     done(null, BEYOND_LIMIT)
     return
   }
-  let chunks: Buffer[] = []
+  // One buffer: a body may come in pieces of a byte each, of which every one would cost many times its length.
+  let buffer = Buffer.allocUnsafe(Math.min(announced > 0 ? announced : FIRST_BYTES, limit))
   let length = 0
   const finish = (error: Error | null, body?: unknown) => {
     payload.off('data', onData).off('end', onEnd).off('error', onError)
     done(error, body)
   }
   const onData = (chunk: Buffer) => {
+    const offset = length
     length += chunk.length
-    if (length <= limit) chunks.push(chunk)
-    else if (length <= limit * READ_AT_MOST) chunks = []
-    else finish(new TocsinError('request_too_large'))
+    if (length > limit) {
+      buffer = EMPTY
+      if (length > limit * READ_AT_MOST) finish(new TocsinError('request_too_large'))
+      return
+    }
+    if (length > buffer.length) {
+      const larger = Buffer.allocUnsafe(Math.min(Math.max(buffer.length * 2, length), limit))
+      buffer.copy(larger, 0, 0, offset)
+      buffer = larger
+    }
+    chunk.copy(buffer, offset)
   }
-  const onEnd = () => finish(null, length > limit ? BEYOND_LIMIT : Buffer.concat(chunks, length))
+  const onEnd = () => finish(null, length > limit ? BEYOND_LIMIT : buffer.subarray(0, length))
   // It ended before its announced length.
   const onError = () => finish(new TocsinError('bad_request'))
   payload.on('data', onData).on('end', onEnd).on('error', onError)

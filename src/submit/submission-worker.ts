@@ -16,7 +16,9 @@ import type {
 if (parentPort === null) throw new Error('this file runs as a thread only')
 const port = parentPort
 const { address, poolSize, settings } = workerData as SubmissionThreadData
-const db = openDatabase(address, schemaOf('key'), poolSize)
+/** All its statements are short. Whoever waits longer is told to come again. */
+const ANSWER_WITHIN_MS = 15_000
+const db = openDatabase(address, schemaOf('key'), poolSize, true, ANSWER_WITHIN_MS)
 // The clock is the process's: each batch brings the time.
 let time = new Date(0)
 const context = createPublishContext(db, settings, () => time)
