@@ -69,6 +69,21 @@ databaseTest('in maintenance a decoy is told the same as anybody', async (databa
   }
 })
 
+databaseTest('maintenance comes before whatever else is wrong', async (database, t) => {
+  await using service = await startClosed(database.url, await temporaryFolder(t))
+  const phone = await openPhone(service)
+  const types = ['text/plain', 'application/json charset=utf-8', 'x']
+  const bodies = [64_001, 300_000].map((length) => ' '.repeat(length))
+  for (const path of ['/v1/publish', '/v1/stats', '/api/verify'])
+    for (const decoy of [{}, CHAFF]) {
+      for (const type of types)
+        assertClosed(await phone.post(path, {}, { 'content-type': type, ...decoy }), path)
+      for (const body of bodies) assertClosed(await phone.post(path, body, decoy), path)
+    }
+  const other = await fetch(`${service.url}/v1/publish`)
+  assert.deepEqual([other.status, other.headers.get('allow')], [405, 'POST'])
+})
+
 databaseTest('in maintenance downloads, pages and health go on', async (database, t) => {
   await using service = await startClosed(database.url, await temporaryFolder(t))
   for (const path of ['/health', '/livez', '/readyz']) {

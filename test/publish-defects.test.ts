@@ -251,8 +251,9 @@ ownServiceTest(
   async (corpus) => {
     await makePhone(corpus).upload()
     const phone = makePhone(corpus)
+    await phone.upload({ keys: [{ of: 2 }] })
     await phone.upload({ keys: [{}] })
-    const reply = await phone.upload({ keys: [{}, {}], token: { text: 'AAAA' } })
+    const reply = await phone.upload({ keys: [{}, {}], token: 'first' })
     assert.deepEqual(told(reply), [200, 'partial_failure'])
     assert.match(String(reply.body?.['error']), /^key 0 cannot be imported: .*does not cover it$/)
   },

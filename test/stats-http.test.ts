@@ -27,17 +27,14 @@ databaseTest(
         200,
       )
     }
-    for (let n = 0; n < 10; n++) await publish()
-    clock.advance(86_400)
-    for (let n = 0; n < 12; n++) await publish()
-    clock.advance(3_600)
-    const token = await makeToken({ clock, authority })
-    const post = (body: string | Uint8Array, more: Record<string, string> = {}) =>
-      fetch(`${url}/v1/stats`, {
+    const post = async (body: string | Uint8Array, more: Record<string, string> = {}) => {
+      const authorization = `Bearer ${await makeToken({ clock, authority })}`
+      return fetch(`${url}/v1/stats`, {
         method: 'POST',
-        headers: { ...headers, authorization: `Bearer ${token}`, ...more },
+        headers: { ...headers, authorization, ...more },
         body,
       })
+    }
     const read = async (response: Response) => {
       const { padding, ...body } = (await response.json()) as Record<string, unknown>
       const { length } = Buffer.from(String(padding), 'base64')
@@ -45,6 +42,16 @@ databaseTest(
       return body as { days?: StatsDay[]; error?: string; code?: string }
     }
 
+    const empty = await post('{"padding":""}')
+    assert.deepEqual([empty.status, await read(empty)], [200, {}])
+    const emptyCsv = await post('{"padding":""}', { accept: 'text/csv' })
+    assert.equal(emptyCsv.headers.get('content-type'), 'text/csv; charset=utf-8')
+    assert.equal(await emptyCsv.text(), statsAsCsv([]))
+
+    for (let n = 0; n < 10; n++) await publish()
+    clock.advance(86_400)
+    for (let n = 0; n < 12; n++) await publish()
+    clock.advance(3_600)
     const response = await post('{"padding":"eHg="}')
     assert.equal(response.status, 200)
     const { days = [], ...rest } = await read(response)

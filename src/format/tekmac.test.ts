@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { tekmacCleartexts, type MacedKey } from './tekmac.ts'
+import { compareTexts, tekmacCleartexts, type MacedKey } from './tekmac.ts'
 
 /** The HMACs that a certificate may hold for these keys, in base64. */
 function tekmacs(secretHex: string, keys: readonly MacedKey[]): string[] {
@@ -80,6 +80,33 @@ test('the order in which keys are sent makes no difference, and the order of the
       assert.deepEqual(tekmacCleartexts(again), tekmacCleartexts(list))
       const order = text.split(',').map((each) => Buffer.from(each.split('.')[0] ?? ''))
       assert.deepEqual(order, [...order].sort(Buffer.compare))
+    }),
+  )
+})
+
+test('texts that are no base64 have the order of their bytes, too', () => {
+  const order = [
+    '',
+    'A',
+    'AA',
+    'a',
+    '\u00e4',
+    '\ud7ff',
+    '\ue000',
+    '\uffff',
+    '\u{10000}',
+    '\u{1f600}',
+  ]
+  assert.deepEqual([...order].reverse().sort(compareTexts), order)
+  const keys = ['\u{1f600}', '\uffff'].map((key) => keyOf(key, 1, 144, 3))
+  assert.deepEqual(tekmacCleartexts(keys), ['\uffff.1.144.3,\u{1f600}.1.144.3'])
+  const text = fc.string({ unit: fc.constantFrom('A', '\uffff', '\u{1f600}', '\ud83d', '\ude00') })
+  fc.assert(
+    fc.property(text, text, (a, b) => {
+      const bytes = Buffer.compare(Buffer.from(a), Buffer.from(b))
+      if (bytes !== 0) assert.equal(Math.sign(compareTexts(a, b)), bytes)
+      assert.equal(compareTexts(a, b) === 0, a === b)
+      assert.equal(Math.sign(compareTexts(b, a)), -Math.sign(compareTexts(a, b)) || 0)
     }),
   )
 })

@@ -120,6 +120,9 @@ function addRoute(app: FastifyInstance, route: Route, server: Server): void {
     bodyLimit: route.bodyLimit ?? DEFAULT_BODY_LIMIT,
     config: { route },
     schema: openApiSchema(route),
+    // Before the body is read, whatever it is, and in the words that existing apps know.
+    onRequest: (_request, _reply, done) =>
+      done(isClosed ? new TocsinError('maintenance', 'please try again later') : undefined),
     handler: async (request, reply) => {
       const began = performance.now()
       const given: RouteRequest = {
@@ -133,8 +136,6 @@ function addRoute(app: FastifyInstance, route: Route, server: Server): void {
       let answer: RouteReply
       try {
         if (request.body === BEYOND_LIMIT) throw new TocsinError('request_too_large')
-        // In the words that existing apps know.
-        if (isClosed) throw new TocsinError('maintenance', 'please try again later')
         answer = await (decoy ? decoys : route).handle(given)
       } catch (error) {
         answer = server.refuse(route, error)

@@ -5,7 +5,7 @@ import type { PublishReplyBody } from '../submit/publish-v1.ts'
 import { earlierReplyBody } from '../submit/publish-v1alpha1.ts'
 import type { Submit } from '../submit/submission-thread.ts'
 import { keyZoneRoutes } from './key-zone-routes.ts'
-import type { Route, RouteReply } from './route.ts'
+import type { Chaff, Route, RouteReply } from './route.ts'
 import { EARLIER_PUBLISH_REPLY, EARLIER_PUBLISH_REQUEST } from './schemas.ts'
 
 /** Submissions as the earlier API has them: the row of POST /v1/publish, its requests and replies in another shape. */
@@ -35,22 +35,31 @@ export function earlierApiRoutes(submit: Submit): Route[] {
             refuse: (error: TocsinError) =>
               reshape((route.refuse as NonNullable<Route['refuse']>)(error)),
           }),
-      ...(route.chaff === undefined
-        ? {}
-        : {
-            chaff: {
-              ...route.chaff,
-              imitate: (length: number) =>
-                reshape((route.chaff as NonNullable<Route['chaff']>).imitate(length)),
-            },
-          }),
+      ...(route.chaff === undefined ? {} : { chaff: reshapeChaff(route.chaff) }),
     }))
 }
 
-function reshape(reply: RouteReply): RouteReply {
+// A success has this field more.
+const EMPTY_ERROR = ',"error":""'.length
+
+function reshapeChaff({ typical, imitate }: Chaff): Chaff {
   return {
-    ...reply,
-    headers: { ...reply.headers, 'x-api-version': 'v1alpha1' },
-    json: earlierReplyBody(reply.json as PublishReplyBody),
+    typical: { ...typical, length: typical.length + EMPTY_ERROR },
+    imitate(length) {
+      const reply = imitate(length - EMPTY_ERROR)
+      // What is too short for the fields of a success is padding alone, and stays so.
+      return 'revisionToken' in (reply.json as PublishReplyBody)
+        ? reshape(reply)
+        : withVersion(imitate(length))
+    },
   }
+}
+
+function reshape(reply: RouteReply): RouteReply {
+  return { ...withVersion(reply), json: earlierReplyBody(reply.json as PublishReplyBody) }
+}
+
+function withVersion(reply: RouteReply): RouteReply {
+  // Not the API's name, but what apps find there.
+  return { ...reply, headers: { ...reply.headers, 'x-api-version': 'v1alpha' } }
 }

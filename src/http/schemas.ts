@@ -56,6 +56,10 @@ export const PUBLISH_REPLY: Schema = {
     insertedExposures: { type: 'integer', description: 'Keys that are new' },
     error: { type: 'string', description: 'What to mend' },
     code: { type: 'string', description: 'A stable code' },
+    subCode: {
+      type: 'string',
+      description: 'A second stable code, with a refused certificate: what kind of fault it has',
+    },
     warnings: { type: 'array', items: { type: 'string' } },
     padding: { type: 'string' },
   },
@@ -79,16 +83,18 @@ export const EARLIER_PUBLISH_REQUEST: Schema = {
     regions: {
       type: 'array',
       items: { type: 'string' },
-      description: "More than one marks a traveler's keys; the health authority's regions hold",
+      description: "Some of the health authority's, all of them when empty; more than one marks a traveler's keys",
     },
     platform: { type: 'string', description: 'Ignored' },
     deviceVerificationPayload: { type: 'string', description: 'Ignored' },
   },
 }
 
-const { code: _code, ...EARLIER_REPLY_FIELDS } = PUBLISH_REPLY['properties'] as Readonly<
-  Record<string, Schema>
->
+const {
+  code: _code,
+  subCode: _subCode,
+  ...EARLIER_REPLY_FIELDS
+} = PUBLISH_REPLY['properties'] as Readonly<Record<string, Schema>>
 
 /** The reply of POST / in the earlier API. */
 export const EARLIER_PUBLISH_REPLY: Schema = { type: 'object', properties: EARLIER_REPLY_FIELDS }

@@ -54,8 +54,8 @@ export function statsRoutes(context: StatsContext): Route[] {
       async handle(request) {
         if (!isJson(request)) throw new TocsinError('unsupported_media_type')
         const reply = await statsV1(context, request.headers['authorization'], request.body)
-        return reply.body.days !== undefined && wantsCsv(request)
-          ? toCsv(statsAsCsv(reply.body.days))
+        return reply.status === 200 && wantsCsv(request)
+          ? toCsv(statsAsCsv(reply.body.days ?? []))
           : toReply(reply)
       },
       refuse: (error) => toReply(refuseStats(error)),
@@ -111,7 +111,7 @@ const STATS_DAY: Schema = {
 const STATS_REPLY: Schema = {
   type: 'object',
   properties: {
-    days: { type: 'array', items: STATS_DAY },
+    days: { type: 'array', items: STATS_DAY, description: 'Left out when there is none' },
     error: { type: 'string', description: 'What to mend' },
     code: { type: 'string', description: 'A stable code' },
     padding: { type: 'string' },

@@ -36,6 +36,16 @@ test('fields are found in any letter case; null and absence mean the same', () =
   }
 })
 
+test('a long s is an s of another letter case, and the sign of Kelvin a k', () => {
+  const known = new Set(['mask'])
+  const read = (body: string) =>
+    parseJsonObject(new TextEncoder().encode(body), known, 'token_invalid')
+  for (const name of ['ma\u017fk', 'MA\u017fK', 'mas\u212a'])
+    assert.equal(readText(read(`{"${name}":"a"}`), 'mask'), 'a', name)
+  assert.throws(() => read('{"mask":"a","ma\u017fk":"b"}'), /given twice/)
+  assert.throws(() => read('{"ma\u00dfk":"a"}'), /unknown field/)
+})
+
 test('a field of another type is refused by its name, with the code of the request', () => {
   const fields = parse('{"text":1,"flag":"true","count":1.5,"list":{}}')
   const refused = (read: () => unknown, message: RegExp) =>

@@ -54,7 +54,9 @@ export function readObject(
   const values = new Map<string, unknown>()
   for (const name of Object.keys(value)) {
     const field: unknown = value[name as keyof typeof value]
-    const folded = name.toLowerCase()
+    const lower = name.toLowerCase()
+    // The long s, too, is an s in another letter case (Unicode, CaseFolding.txt), though it is a small letter.
+    const folded = known.has(lower) ? lower : lower.replaceAll('\u017f', 's')
     if (!known.has(folded))
       throw new TocsinError(code, `unknown field ${JSON.stringify(name.slice(0, 40))}`)
     if (values.has(folded)) throw new TocsinError(code, 'A field is given twice.')

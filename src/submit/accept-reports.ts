@@ -21,10 +21,10 @@ import {
   type ReportContent,
   type ReportStatistics,
 } from './report.ts'
-import type { RevisableKey } from './revision-token.ts'
+import type { OpenedToken } from './revision-token.ts'
 import { addReport, findKnownKeys, findRepeated } from './stored-reports.ts'
 import { outcomeOf, settleKeys, type KnownKey } from './settle-keys.ts'
-import { nameOfBytes, type Outcome, type ValidKey } from './validate-keys.ts'
+import { describeWarnings, nameOfBytes, type Outcome, type ValidKey } from './validate-keys.ts'
 
 type Platform = ReportStatistics['platform']
 
@@ -41,8 +41,7 @@ export interface JudgedReport {
   readonly valid: readonly ValidKey[]
   readonly outcomes: readonly Outcome[]
   readonly platform: Platform
-  /** The keys that a revision token covers; undefined when none was sent, empty when it was none of ours. */
-  readonly revisable: readonly RevisableKey[] | undefined
+  readonly revisable: OpenedToken
   readonly partialRevisions: boolean
 }
 
@@ -246,7 +245,8 @@ function settle(
   if (isRepetition) return undefined
   if (judged instanceof TocsinError) return judged
   const fates = settleKeys(judged.valid, { ...judged, ...judged.content }, known)
-  if (fates instanceof TocsinError) return fates
+  if (typeof fates === 'string')
+    return new TocsinError(fates, undefined, { warnings: describeWarnings(judged.outcomes) })
   const outcomes = Uint8Array.from(judged.outcomes)
   const reportType = EXPORT_REPORT_TYPES[judged.content.reportType]
   fates.forEach((fate, index) => {

@@ -60,6 +60,36 @@ export function parseClaims(payload: Uint8Array): Record<string, unknown> | unde
   }
 }
 
+/** The times of a JWT in seconds (RFC 7519, section 4.1); 0 for those that it does not name. */
+export interface ClaimedTimes {
+  readonly exp: number
+  readonly nbf: number
+  readonly iat: number
+}
+
+/**
+ * The times that claims name; null is as good as leaving one out.
+ *
+ * @returns a sentence where one of them is no whole number of 64 bits
+ */
+export function readTimes(claims: Readonly<Record<string, unknown>>): ClaimedTimes | string {
+  const times = { exp: 0, nbf: 0, iat: 0 }
+  for (const name of ['exp', 'nbf', 'iat'] as const) {
+    const value = claims[name] ?? 0
+    // 2^63 - 1, which some write for "never", is 2^63 as a double.
+    if (!Number.isInteger(value) || Math.abs(value as number) > 2 ** 63)
+      return `${name} must be a whole number`
+    times[name] = value as number
+  }
+  return times
+}
+
+/** Judges the claims that must be texts where they are there, though they mean nothing here. @returns a sentence where one is none */
+export function judgeTexts(claims: Readonly<Record<string, unknown>>): string | undefined {
+  const wrong = ['sub', 'jti'].find((name) => typeof (claims[name] ?? '') !== 'string')
+  return wrong === undefined ? undefined : `${wrong} must be a text`
+}
+
 function parseHeader(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'))

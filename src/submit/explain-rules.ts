@@ -13,6 +13,7 @@ import {
   type PublishReplyBody,
   type SubmissionTrace,
 } from './publish-v1.ts'
+import { refuseOverlaps } from './refuse-overlaps.ts'
 import { judgeKnownKeys, type Fate } from './settle-keys.ts'
 import {
   chooseOnset,
@@ -20,7 +21,6 @@ import {
   LIMITS,
   refuseCount,
   refuseNoneValid,
-  refuseOverlaps,
   type JudgedKeys,
   type Onset,
 } from './validate-keys.ts'
@@ -82,7 +82,7 @@ export function explainRules(given: GivenSubmission): ExplainedRule[] {
       return `${judged.valid.length} of ${count(request.keys.length, 'key')} passed.`
     }),
     check('overlaps', () => {
-      refuseOverlaps(judged.valid)
+      refuseOverlaps(judged.passed, [])
       return `No periods overlap, but for at most ${LIMITS.maxSameStart} keys of one start.`
     }),
     authority === undefined

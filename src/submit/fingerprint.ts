@@ -20,7 +20,7 @@ export function fingerprintRequest(
   const keys = [...request.keys]
     .sort(compareKeys)
     .map((key) => [key.key, key.rollingStart, key.rollingPeriod, key.transmissionRisk])
-  // Arrays of texts, numbers and booleans: their JSON has one form only.
+  // Arrays of texts, numbers, booleans and such arrays: their JSON has one form only.
   const meaning = JSON.stringify([
     api,
     request.healthAuthorityId.toLowerCase(),
@@ -30,6 +30,7 @@ export function fingerprintRequest(
     request.symptomOnsetInterval,
     request.traveler,
     request.revisionToken,
+    ...(request.regions === undefined ? [] : [request.regions]),
   ])
   return createHmac('sha256', fingerprintKey)
     .update(meaning)

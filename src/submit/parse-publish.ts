@@ -1,5 +1,6 @@
 // Submit: the body of POST /v1/publish as a value; promises to refuse, with a sentence, whatever isn't exactly one.
 
+import { compareTexts } from '../format/tekmac.ts'
 import {
   parseJsonObject,
   readArray,
@@ -21,10 +22,10 @@ export interface SubmittedKey {
   readonly transmissionRisk: number
 }
 
-/** Orders keys by the text sent, then by all else, so that no order of sending shows. Base64 is ASCII: comparing strings is comparing bytes. */
+/** Orders keys by the bytes of the text sent, then by all else, so that no order of sending shows. */
 export function compareKeys(a: SubmittedKey, b: SubmittedKey): number {
-  if (a.key !== b.key) return a.key < b.key ? -1 : 1
   return (
+    compareTexts(a.key, b.key) ||
     a.rollingStart - b.rollingStart ||
     a.rollingPeriod - b.rollingPeriod ||
     a.transmissionRisk - b.transmissionRisk
@@ -42,6 +43,8 @@ export interface PublishRequest {
   /** 0 when not given. */
   readonly symptomOnsetInterval: number
   readonly traveler: boolean
+  /** Where the keys are to be published; all regions of the health authority when left out. */
+  readonly regions?: readonly string[]
   /** Base64; empty when there is none. */
   readonly revisionToken: string
 }

@@ -12,7 +12,12 @@ import type { GroupCommit } from './group-commit.ts'
 import type { FindAuthority, TrustedAuthority } from './health-authorities.ts'
 import { parsePublishRequest, type PublishRequest } from './parse-publish.ts'
 import type { ReportContent, ReportStatistics } from './report.ts'
-import { mergeRevisable, type RevisableKey, type RevisionTokens } from './revision-token.ts'
+import {
+  mergeRevisable,
+  type OpenedToken,
+  type RevisableKey,
+  type RevisionTokens,
+} from './revision-token.ts'
 import {
   chooseOnset,
   describeDropped,
@@ -71,6 +76,8 @@ export interface PublishApi {
   readonly name: PublishApiName
   /** @throws TocsinError `bad_request` */
   parse(body: Uint8Array): PublishRequest
+  /** The health authority as far as a request asks for it. @param region the default one @throws TocsinError for more than it is */
+  narrow?(request: PublishRequest, authority: TrustedAuthority, region?: string): TrustedAuthority
 }
 
 /** POST /v1/publish. */
@@ -111,7 +118,7 @@ export async function publish(
   try {
     const request = api.parse(body)
     trace.request = request
-    const authority = await findAuthority(context, request)
+    const authority = await findAuthority(context, api, request)
     trace.authority = authority
     const now = context.now()
     const claims = verifyCertificate(
@@ -135,7 +142,7 @@ export async function publish(
     trace.candidate = candidate
     const acceptance = await context.commit.submit(candidate)
     if (acceptance instanceof TocsinError) throw acceptance
-    return replyTo(context, acceptance, revisable ?? [])
+    return replyTo(context, acceptance, typeof revisable === 'object' ? revisable : [])
   } catch (error) {
     if (error instanceof TocsinError) return refusePublish(error, trackingId)
     throw error
@@ -144,11 +151,12 @@ export async function publish(
 
 async function findAuthority(
   context: PublishContext,
+  api: PublishApi,
   request: PublishRequest,
 ): Promise<TrustedAuthority> {
   const authority = await context.findAuthority(request.healthAuthorityId)
   if (authority === undefined) throw new TocsinError('unknown_health_authority_id')
-  return authority
+  return api.narrow?.(request, authority, context.defaultRegion) ?? authority
 }
 
 /** Applies every rule whose verdict changes with time; a refusal is held back until it is known that the request is no repetition. */
@@ -161,7 +169,7 @@ function judge(
     source: PublishApiName
     trackingId: Uint8Array
     platform: ReportStatistics['platform']
-    revisable: readonly RevisableKey[] | undefined
+    revisable: OpenedToken
     now: Date
   },
 ): JudgedReport | TocsinError {
@@ -209,13 +217,10 @@ export function regionsOf(
   return [defaultRegion]
 }
 
-/** The keys that a token covers. One that isn't even base64 counts as not sent; one that can't be opened covers nothing. */
-export function openToken(
-  tokens: RevisionTokens,
-  token: string,
-): readonly RevisableKey[] | undefined {
+/** The keys that a token covers. One that isn't even base64 counts as not sent. */
+export function openToken(tokens: RevisionTokens, token: string): OpenedToken {
   if (token === '' || decodeBase64(token) === undefined) return undefined
-  return tokens.open(token) ?? []
+  return tokens.open(token) ?? 'unreadable'
 }
 
 function platformOf(userAgent: string): ReportStatistics['platform'] {

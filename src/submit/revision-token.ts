@@ -18,6 +18,9 @@ export interface RevisableKey {
   readonly rollingPeriod: number
 }
 
+/** What a token covers: undefined when none was sent, `unreadable` when it is none of ours. */
+export type OpenedToken = readonly RevisableKey[] | 'unreadable' | undefined
+
 /** How many keys a token holds; beyond that the oldest leave. */
 export const TOKEN_CAPACITY = 60
 

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { TocsinError } from '../errors.ts'
 import { EXPORT_REPORT_TYPES, type ReportType } from '../format/report-type.ts'
 import { judgeTransition, settleKeys, type Claim, type KnownKey } from './settle-keys.ts'
 import { nameOfBytes, type ValidKey } from './validate-keys.ts'
@@ -73,8 +72,7 @@ const claim = (change: Partial<Claim> = {}): Claim => ({
   ...change,
 })
 const verdict = (keys: readonly ValidKey[], of: Claim, known: (readonly [string, KnownKey])[]) => {
-  const fates = settleKeys(keys, of, new Map(known))
-  return fates instanceof TocsinError ? fates.code : fates
+  return settleKeys(keys, of, new Map(known))
 }
 
 test('a key that nobody knows is new, but for a negative result', () => {
@@ -90,9 +88,13 @@ test('a known key asks for the token of its upload, and for the same period', ()
   assert.equal(verdict([known], claim({ revisable: [] }), rows), 'invalid_revision_token')
   assert.equal(verdict([known], claim({ revisable: [other] }), rows), 'invalid_revision_token')
   assert.deepEqual(verdict([known, other], claim({ revisable: [known] }), rows), ['revised', 'new'])
+  const unreadable = claim({ revisable: 'unreadable', partialRevisions: true })
+  assert.equal(verdict([known, other], unreadable, rows), 'invalid_revision_token')
+  assert.deepEqual(verdict([other], unreadable, rows), ['new'])
   const moved = { ...known, rollingPeriod: 143 }
   assert.equal(verdict([moved], claim({ revisable: [known] }), rows), 'key_metadata_mismatch')
   assert.equal(verdict([moved], claim({ revisable: [moved] }), rows), 'key_metadata_mismatch')
+  assert.equal(verdict([moved], unreadable, rows), 'invalid_revision_token')
   assert.equal(verdict([known], claim({ revisable: [moved] }), rows), 'invalid_revision_token')
 })
 

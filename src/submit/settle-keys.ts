@@ -1,8 +1,8 @@
 // Submit: what a submission may do to keys that are known already; promises one verdict for the same state, whatever the order of the keys.
 
-import { TocsinError, type ErrorCode } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
 import { EXPORT_REPORT_TYPES, type ReportType } from '../format/report-type.ts'
-import type { RevisableKey } from './revision-token.ts'
+import type { OpenedToken } from './revision-token.ts'
 import { OUTCOMES, type Outcome, type ValidKey } from './validate-keys.ts'
 
 /** A stored key, as far as a second upload is judged by it. */
@@ -21,8 +21,7 @@ export type Fate = 'new' | 'revised' | 'unchanged' | 'not_covered'
 /** What of a submission decides about keys that are known already. */
 export interface Claim {
   readonly reportType: ReportType
-  /** The keys that its revision token covers; undefined when none was sent, empty when it was none of ours. */
-  readonly revisable: readonly RevisableKey[] | undefined
+  readonly revisable: OpenedToken
   /** Whether known keys that the token does not cover are dropped, instead of refusing the submission. */
   readonly partialRevisions: boolean
 }
@@ -39,10 +38,10 @@ export function settleKeys(
   valid: readonly ValidKey[],
   claim: Claim,
   known: ReadonlyMap<string, KnownKey>,
-): readonly Fate[] | TocsinError {
+): readonly Fate[] | Fault {
   const verdicts = judgeKnownKeys(valid, claim, known)
   const fault = FAULTS.find((code) => verdicts.includes(code))
-  return fault === undefined ? (verdicts as Fate[]) : new TocsinError(fault)
+  return fault ?? (verdicts as Fate[])
 }
 
 /** What is to be said of each valid key of a submission by itself: what becomes of it, or which fault it has. */
@@ -70,6 +69,7 @@ function settleKey(key: ValidKey, claim: Claim, stored: KnownKey | undefined): F
   // A negative result brings nothing to warn of; its keys only go into the token.
   if (stored === undefined) return claim.reportType === 'negative' ? 'unchanged' : 'new'
   if (claim.revisable === undefined) return 'missing_revision_token'
+  if (claim.revisable === 'unreadable') return 'invalid_revision_token'
   if (!isSamePeriod(stored, key)) return 'key_metadata_mismatch'
   const covered = claim.revisable.some(
     (each) => isSamePeriod(each, key) && Buffer.compare(each.keyData, key.keyData) === 0,

@@ -3,7 +3,13 @@
 import { createPublicKey } from 'node:crypto'
 import type { Queryable } from '../db/database.ts'
 import { TocsinError } from '../errors.ts'
-import { parseClaims, parseCompactJws, type CompactJws } from './compact-jws.ts'
+import {
+  judgeTexts,
+  parseClaims,
+  parseCompactJws,
+  readTimes,
+  type CompactJws,
+} from './compact-jws.ts'
 import { listHealthAuthorities } from './health-authorities.ts'
 
 /** What a token must agree with. */
@@ -70,13 +76,14 @@ function checkClaims(
   if ('tekmac' in claims) throw unauthorized('a certificate over keys is no token for statistics')
   const audiences: unknown[] = Array.isArray(claims['aud']) ? claims['aud'] : [claims['aud']]
   if (!audiences.includes(audience)) throw unauthorized('its audience is not this service')
-  for (const name of ['exp', 'nbf', 'iat'])
-    if (claims[name] !== undefined && !Number.isFinite(claims[name]))
-      throw unauthorized(`${name} must be a number`)
-  const { exp, nbf, iat } = claims as { exp?: number; nbf?: number; iat?: number }
-  if (exp === undefined || exp === 0) throw unauthorized('exp is missing')
+  const noText = judgeTexts(claims)
+  if (noText !== undefined) throw unauthorized(noText)
+  const times = readTimes(claims)
+  if (typeof times === 'string') throw unauthorized(times)
+  const { exp, nbf, iat } = times
+  if (exp === 0) throw unauthorized('exp is missing')
   if (exp + leewaySeconds <= seconds) throw unauthorized('it has expired')
-  if (Math.max(nbf ?? 0, iat ?? 0) - leewaySeconds > seconds)
+  if (Math.max(nbf, iat) - leewaySeconds > seconds)
     throw unauthorized('it is not valid yet (nbf or iat lies in the future)')
 }
 

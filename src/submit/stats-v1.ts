@@ -37,6 +37,7 @@ export interface StatsDay {
 export interface StatsReply {
   readonly status: number
   readonly body: {
+    /** Left out when there is none. */
     readonly days?: readonly StatsDay[]
     readonly error?: string
     readonly code?: string
@@ -60,7 +61,7 @@ export async function statsV1(
     const rules = { audience: context.audience, leewaySeconds: context.clockLeewaySeconds }
     const issuer = await verifyStatsToken(context.db, authorization, rules, now)
     const days = await readDays(context.db, issuer, now, context.timeGrain)
-    return { status: 200, body: { days: days.map(toStatsDay) } }
+    return { status: 200, body: days.length === 0 ? {} : { days: days.map(toStatsDay) } }
   } catch (error) {
     if (error instanceof TocsinError) return refuseStats(error)
     throw error

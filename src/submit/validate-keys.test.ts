@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
+import type { TocsinError } from '../errors.ts'
 import type { SubmittedKey } from './parse-publish.ts'
 import {
   chooseOnset,
@@ -181,6 +182,40 @@ test('the same key twice counts once', () => {
   assert.deepEqual(outcomes, [OUTCOMES.accepted, OUTCOMES.unchanged])
   const spelt = [makeKey({ key }), makeKey({ key: key.slice(0, -2) })]
   assert.equal(validateKeys(spelt, ONSET, NOW).valid.length, 1, 'whatever its spelling')
+})
+
+test('of a key with several entries the one that starts last counts, then the longest; all are judged', () => {
+  const key = 'AAECAwQFBgcICQoLDA0ODw=='
+  const twice = (...spans: readonly (readonly [rollingStart: number, rollingPeriod: number])[]) => {
+    const entries = spans.map(([rollingStart, rollingPeriod], index) =>
+      makeKey({ key: index % 2 === 0 ? key : key.slice(0, -2), rollingStart, rollingPeriod }),
+    )
+    const verdicts = [entries, entries.toReversed()].map((each) => validateKeys(each, ONSET, NOW))
+    assert.deepEqual(verdicts[0], verdicts[1], 'in any order')
+    return verdicts[0]?.valid.map((valid) => [valid.rollingStart, valid.rollingPeriod])
+  }
+  const start = MIDNIGHT - 288
+  assert.deepEqual(twice([start, 144], [start, 100]), [[start, 144]])
+  assert.deepEqual(twice([start, 100], [start, 144]), [[start, 144]])
+  assert.deepEqual(twice([start, 144], [start - 400, 144]), [[start, 144]])
+  assert.deepEqual(twice([start, 1], [start, 2], [start, 3], [start, 4]), [[start, 4]])
+  assert.throws(() => twice([start, 144], [start + 10, 144]), { message: /overlap/ })
+})
+
+test('a refusal of keys together tells of those that were too far from the onset, too', () => {
+  const far: Onset = { interval: MIDNIGHT + 144 * 2, source: 'request' }
+  const tooFar = makeKey({ rollingStart: MIDNIGHT - 144 * 13 })
+  const overlapping = [spanned(MIDNIGHT - 144, 144), spanned(MIDNIGHT - 143, 10)]
+  const sharing = [1, 2, 3, 4].map(() => spanned(MIDNIGHT - 144, 144))
+  for (const keys of [overlapping, sharing])
+    assert.throws(
+      () => validateKeys([tooFar, ...keys], far, NOW),
+      (error: TocsinError) => {
+        assert.equal(error.code, 'bad_request')
+        assert.match(error.warnings.join(), /^key 0 symptom onset is too large/)
+        return true
+      },
+    )
 })
 
 test('one bad key is dropped with a sentence, and the others stay', () => {

@@ -5,13 +5,14 @@ import { decodeBase64 } from '../format/bytes.ts'
 import { INTERVAL_SECONDS, INTERVALS_PER_DAY } from '../format/intervals.ts'
 import type { ReportType } from '../format/report-type.ts'
 import { compareKeys, type SubmittedKey } from './parse-publish.ts'
+import { MAX_SAME_START, refuseOverlaps } from './refuse-overlaps.ts'
 
 /** The limits of a submission. */
 export const LIMITS = {
   /** Keys in one request. */
   maxKeys: 30,
   /** Keys that share one start. */
-  maxSameStart: 3,
+  maxSameStart: MAX_SAME_START,
   /** A key can be uploaded until this long after its end, in intervals: 15 days. */
   maxAge: 15 * INTERVALS_PER_DAY,
   maxRollingPeriod: INTERVALS_PER_DAY,
@@ -93,9 +94,9 @@ export function validateKeys(
   now: Date,
 ): ValidatedKeys {
   refuseCount(submitted)
-  const { valid, outcomes } = judgeKeys(submitted, onset, now)
+  const { passed, valid, outcomes } = judgeKeys(submitted, onset, now)
   refuseNoneValid(outcomes)
-  refuseOverlaps(valid)
+  refuseOverlaps(passed, describeWarnings(outcomes))
   return { valid: valid.sort((a, b) => (a.name < b.name ? -1 : 1)), outcomes }
 }
 
@@ -113,7 +114,9 @@ export interface JudgedKeys {
   readonly sorted: readonly SubmittedKey[]
   /** One for each of `sorted`. */
   readonly outcomes: readonly Outcome[]
-  /** Those that passed, each once. */
+  /** Those that passed. */
+  readonly passed: readonly ValidKey[]
+  /** The same, each key once: of one that is named several times the entry that starts last, then the one that lasts longest. */
   readonly valid: ValidKey[]
 }
 
@@ -121,17 +124,27 @@ export interface JudgedKeys {
 export function judgeKeys(submitted: readonly SubmittedKey[], onset: Onset, now: Date): JudgedKeys {
   const current = intervalOf(now)
   const sorted = [...submitted].sort(compareKeys)
-  const valid: ValidKey[] = []
-  const seen = new Set<string>()
+  const passed: ValidKey[] = []
   const outcomes = sorted.map((key, position): Outcome => {
     const judged = judgeKey(key, position, onset, current)
     if (typeof judged === 'number') return judged
-    if (seen.has(judged.name)) return OUTCOMES.unchanged
-    seen.add(judged.name)
-    valid.push(judged)
+    passed.push(judged)
     return OUTCOMES.accepted
   })
-  return { sorted, outcomes, valid }
+  const kept = new Map<string, ValidKey>()
+  for (const key of passed) {
+    const other = kept.get(key.name)
+    const [loser, winner] = other === undefined || isLater(key, other) ? [other, key] : [key, other]
+    kept.set(key.name, winner)
+    if (loser !== undefined) outcomes[loser.position] = OUTCOMES.unchanged
+  }
+  return { sorted, outcomes, passed, valid: [...kept.values()] }
+}
+
+function isLater(a: ValidKey, b: ValidKey): boolean {
+  return a.rollingStart !== b.rollingStart
+    ? a.rollingStart > b.rollingStart
+    : a.rollingPeriod > b.rollingPeriod
 }
 
 /** A request of whose keys none passed, and not only for their distance from the onset. @throws TocsinError `bad_request` */
@@ -213,31 +226,6 @@ function judgeKey(
     daysSinceOnset,
     embargoed: end > current,
     position,
-  }
-}
-
-/** Keys may share a start (a phone that was reset makes a second key for the day), or else must not overlap. @throws TocsinError `bad_request` */
-export function refuseOverlaps(keys: readonly ValidKey[]): void {
-  const sorted = [...keys].sort((a, b) => a.rollingStart - b.rollingStart)
-  let start = -1
-  let sameStart = 0
-  let end = -1
-  let endBefore = -1
-  for (const key of sorted) {
-    if (key.rollingStart === start) sameStart++
-    else {
-      endBefore = end
-      start = key.rollingStart
-      sameStart = 1
-    }
-    if (key.rollingStart < endBefore)
-      throw new TocsinError('bad_request', 'The periods of the keys overlap.')
-    if (sameStart > LIMITS.maxSameStart)
-      throw new TocsinError(
-        'bad_request',
-        `At most ${LIMITS.maxSameStart} keys may share one rollingStartNumber.`,
-      )
-    end = Math.max(end, key.rollingStart + key.rollingPeriod)
   }
 }
 

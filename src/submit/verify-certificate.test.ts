@@ -178,19 +178,23 @@ test('issuer and audience are the registered ones; the audience may stand in a l
 
 test('a certificate counts until exp and from nbf and iat, a leeway allowed on both sides', () => {
   const problem = (claims: object) => withClaims(claims).outdated?.message
-  for (const exp of [undefined, 0]) assert.match(problem({ exp }) ?? '', /exp is missing/)
-  for (const exp of ['1', null, true]) assert.match(problem({ exp }) ?? '', /exp must be a number/)
+  for (const exp of [undefined, null, 0]) assert.match(problem({ exp }) ?? '', /exp is missing/)
+  for (const exp of ['1', true, SECONDS + 0.5, 2 ** 64])
+    assert.match(problem({ exp }) ?? '', /exp must be a whole number/)
+  assert.equal(problem({ exp: 2 ** 63 - 1 }), undefined)
   assert.equal(problem({ exp: SECONDS - LEEWAY + 1 }), undefined)
   assert.match(problem({ exp: SECONDS - LEEWAY }) ?? '', /it has expired/)
   assert.match(problem({ exp: -1 }) ?? '', /it has expired/)
   for (const name of ['nbf', 'iat']) {
-    assert.equal(problem({ [name]: undefined }), undefined, 'may be left out')
+    for (const absent of [undefined, null])
+      assert.equal(problem({ [name]: absent }), undefined, 'may be left out')
     assert.equal(problem({ [name]: SECONDS + LEEWAY }), undefined)
     assert.match(problem({ [name]: SECONDS + LEEWAY + 1 }) ?? '', /not valid yet \(NBF or IAT\)/)
-    assert.match(problem({ [name]: 'now' }) ?? '', /must be a number/)
+    for (const value of ['now', SECONDS - 0.5, -(2 ** 64)])
+      assert.match(problem({ [name]: value }) ?? '', /must be a whole number/)
   }
   const huge = JSON.stringify(CLAIMS).replace(/"exp":\d+/, '"exp":1e999')
-  assert.match(verify(signJws(HEADER, huge)).outdated?.message ?? '', /exp must be a number/)
+  assert.match(verify(signJws(HEADER, huge)).outdated?.message ?? '', /exp must be a whole number/)
 })
 
 test('the report type is one of four', () => {
@@ -242,7 +246,7 @@ test('an empty or missing secret is refused: under it anybody could make the HMA
   assert.equal(withClaims({ tekmac: mac(text) }, { request: right }).reportType, 'confirmed')
 })
 
-test('claims are one JSON object and nothing behind it', () => {
+test('claims are one JSON object of the right types and nothing behind it', () => {
   const text = JSON.stringify(CLAIMS)
   const payloads = [
     `${text}x`,
@@ -256,6 +260,8 @@ test('claims are one JSON object and nothing behind it', () => {
   ]
   for (const payload of [...payloads, Buffer.from(`${text.slice(0, -1)},"x":"\xff"}`, 'latin1')])
     refused(() => verify(signJws(HEADER, payload)), /no JSON object/)
+  for (const claims of [{ sub: 1 }, { sub: {} }, { jti: 1 }, { jti: ['x'] }])
+    refused(() => withClaims(claims), /must be a text/)
 })
 
 test('the onset is a whole number when there is one', () => {

@@ -5,7 +5,7 @@ import { TocsinError } from '../errors.ts'
 import { decodeBase64 } from '../format/bytes.ts'
 import { isReportType, type ReportType } from '../format/report-type.ts'
 import { tekmacCleartexts } from '../format/tekmac.ts'
-import { parseClaims, parseCompactJws } from './compact-jws.ts'
+import { judgeTexts, parseClaims, parseCompactJws, readTimes } from './compact-jws.ts'
 import type { TrustedAuthority, VerificationKey } from './health-authorities.ts'
 import type { PublishRequest } from './parse-publish.ts'
 
@@ -60,6 +60,8 @@ export function verifyCertificate(
   passed.push('signature')
   const claims = parseClaims(jws.payload)
   if (claims === undefined) throw invalid('malformed', 'its claims are no JSON object')
+  const noText = judgeTexts(claims)
+  if (noText !== undefined) throw invalid('malformed', noText)
   passed.push('claims')
   if (claims['iss'] !== authority.issuer)
     throw invalid('wrong_issuer', 'the issuer is not accepted for this healthAuthorityID')
@@ -138,13 +140,12 @@ function judgeTimes(
   seconds: number,
   leeway: number,
 ): TocsinError | undefined {
-  for (const name of ['exp', 'nbf', 'iat'])
-    if (claims[name] !== undefined && !Number.isFinite(claims[name]))
-      return invalid('malformed', `${name} must be a number`)
-  const { exp, nbf, iat } = claims as { exp?: number; nbf?: number; iat?: number }
-  if (exp === undefined || exp === 0) return invalid('expired', 'exp is missing')
+  const times = readTimes(claims)
+  if (typeof times === 'string') return invalid('malformed', times)
+  const { exp, nbf, iat } = times
+  if (exp === 0) return invalid('expired', 'exp is missing')
   if (exp + leeway <= seconds) return invalid('expired', 'it has expired')
-  if (Math.max(nbf ?? 0, iat ?? 0) - leeway > seconds)
+  if (Math.max(nbf, iat) - leeway > seconds)
     return invalid('not_yet_valid', 'it is not valid yet (NBF or IAT) in the future')
   return undefined
 }

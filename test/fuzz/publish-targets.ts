@@ -52,7 +52,7 @@ const bodies = [BODY, { ...BODY, revisionToken: tokens.seal(revisable) }]
 const earlierBodies = bodies.map(({ healthAuthorityID, traveler, ...rest }) => ({
   ...rest,
   appPackageName: healthAuthorityID,
-  regions: traveler ? ['US', 'CA'] : ['US'],
+  regions: traveler ? ['US', 'US'] : ['US'],
   platform: 'android',
   deviceVerificationPayload: 'AAAA',
 }))

@@ -112,8 +112,8 @@ export const SETTINGS_ROWS: readonly Row[] = [
   },
   {
     what: 'partial revisions: new keys beside it are stored',
-    given: [{ keys: [{}] }],
-    when: { keys: [{}, {}], token: { text: 'AAAA' } },
+    given: [{ keys: [{ of: 2 }] }, { keys: [{}] }],
+    when: { keys: [{}, {}], token: 'first' },
     expect: {
       ...accepted(1),
       code: 'partial_failure',
@@ -129,20 +129,25 @@ export const SETTINGS_ROWS: readonly Row[] = [
   },
   {
     what: 'partial revisions: another period is told before the token that lacks the key',
-    given: [{ keys: [{}] }],
-    when: { keys: [{ rollingPeriod: 143 }], token: { text: 'AAAA' } },
+    given: [{ keys: [{ of: 2 }] }, { keys: [{}] }],
+    when: { keys: [{ rollingPeriod: 143 }], token: 'first' },
     expect: { status: 400, code: 'key_metadata_mismatch' },
   },
   {
     what: 'partial revisions: all keys uncovered, none new',
-    given: [{ keys: [{}] }],
-    when: { keys: [{}], token: { text: 'AAAA' } },
+    given: [{ keys: [{ of: 2 }] }, { keys: [{}] }],
+    when: { keys: [{}], token: 'first' },
     expect: {
       ...accepted(0),
       code: 'partial_failure',
       error: /^key 0 cannot be imported/,
-      token: false,
       stored: [{}],
     },
+  },
+  {
+    what: 'partial revisions: a known key with a token that is none of ours',
+    given: [{ keys: [{}] }],
+    when: { keys: [{}, {}], token: { text: 'AAAA' } },
+    expect: { status: 400, code: 'invalid_revision_token', stored: [{}, null] },
   },
 ]

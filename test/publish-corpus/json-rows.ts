@@ -123,6 +123,18 @@ const NAME_ROWS: readonly Row[] = [
     '"KEY"$1"rollingstartnumber"',
     accepted(2),
   ),
+  replaced(
+    'a field name with a long s',
+    '"temporaryExposureKeys"',
+    '"temporaryExpo\u017fureKeys"',
+    accepted(2),
+  ),
+  replaced('a field name with the sign of Kelvin', '"hmacKey"', '"hmac\u212aey"', accepted(2)),
+  {
+    what: 'a field given twice, once with a long s',
+    when: { body: (good) => good.replace('{', '{"temporaryExpo\u017fureKeys":[],') },
+    expect: TWICE,
+  },
   replaced('a field name with an escape', '"hmacKey"', '"hmac\\u004bey"', accepted(2)),
   replaced(
     'a field name with an underscore',

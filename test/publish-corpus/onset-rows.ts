@@ -195,6 +195,12 @@ export const ONSET_ROWS: readonly Row[] = [
     expect: { ...far(0, 1), token: false },
   },
   {
+    what: 'a known key without its token beside one that is too far from the onset',
+    given: [{ keys: [KEY(3)] }],
+    when: { keys: [KEY(3), KEY(1)], fields: { symptomOnsetInterval: daysAgo(16) } },
+    expect: { status: 400, code: 'missing_revision_token', warnings: [TOO_FAR] },
+  },
+  {
     what: 'a known key that is bad asks for no token',
     given: [{ keys: [KEY(1)] }],
     when: { keys: [{ ...KEY(1), transmissionRisk: 9 }, KEY(2)] },

@@ -267,7 +267,7 @@ const TOKEN_ROWS: readonly Row[] = [
     what: 'a token that is noise, and another period',
     given: [{ keys: [{}] }],
     when: { keys: [{ rollingPeriod: 143 }], token: { text: 'AAAA' } },
-    expect: error('key_metadata_mismatch'),
+    expect: error('invalid_revision_token'),
   },
   {
     what: 'one key with another period, one that may not change',

@@ -59,6 +59,18 @@ const KEY_TYPES: typeof TYPES = {
 
 const sentence = (name: string, says: string) => refused(new RegExp(`^${name} must be ${says}\\.$`))
 
+const WRONG_TEKMAC = { ...NO_CERTIFICATE, subCode: 'wrong_tekmac' }
+
+/** A risk of so many digits, under an HMAC over these very digits. */
+const risk = (digits: string, expect: Row['expect']): Row => ({
+  what: `a transmission risk of ${digits}`,
+  when: {
+    maced: (four) => four.replace('.0,', `.${digits},`),
+    body: (good) => good.replace('"transmissionRisk":0', `"transmissionRisk":${digits}`),
+  },
+  expect,
+})
+
 export const TYPE_ROWS: readonly Row[] = [
   ...Object.entries(NULLS).map(([name, expect]): Row => ({
     what: `${name} is null: as good as left out`,
@@ -107,6 +119,22 @@ export const TYPE_ROWS: readonly Row[] = [
     '"transmissionRisk":-0',
     accepted(2),
   ),
+  replaced(
+    'a whole number that differs from 144 by less than a double can say',
+    '"rollingPeriod":144',
+    '"rollingPeriod":144.00000000000000001',
+    accepted(2),
+  ),
+  replaced(
+    'a transmission risk so small that a double holds 0',
+    '"transmissionRisk":0',
+    '"transmissionRisk":1e-400',
+    accepted(2),
+  ),
+  risk('9007199254740992', partly(1, /^key 0 .*transmissionRisk must be 0 to 8$/)),
+  risk('9007199254740993', WRONG_TEKMAC),
+  risk('-9223372036854775808', WRONG_TEKMAC),
+  risk('9223372036854775807', sentence('transmissionRisk', 'a whole number of 64 bits')),
   replaced(
     'a number beyond all bounds',
     '"rollingPeriod":144',
