@@ -38,8 +38,8 @@ export interface Transaction extends Queryable {
   /** The bare client, for COPY. */
   readonly client: PoolClient
   /**
-   * Sends the commit right behind statements that were sent already, instead of after their answers. Only an error keeps
-   * them from being committed, no answer does.
+   * Sends the commit right behind statements that were sent already, instead of after their answers. Only an error of
+   * the database keeps them from being committed: whatever can fail on this side must have been done before the first is sent.
    */
   commitWith(statements: Promise<unknown>): void
 }
