@@ -143,6 +143,18 @@ test('durations have units', () => {
     assert.equal(parseDuration(wrong), undefined, wrong)
 })
 
+test('the operator has a port of its own', () => {
+  const clash = { TOCSIN_PORT: '9090', TOCSIN_OPERATOR_PORT: '9090' }
+  assert.deepEqual(
+    [clash, { TOCSIN_OPERATOR_PORT: '8080' }].map((env) =>
+      problemsOf(env).problems.map(({ name }) => name),
+    ),
+    [['TOCSIN_OPERATOR_PORT'], ['TOCSIN_OPERATOR_PORT']],
+  )
+  // The system gives each one that is free.
+  assert.equal(parseConfig({ TOCSIN_PORT: '0', TOCSIN_OPERATOR_PORT: '0' }).operatorPort, 0)
+})
+
 test('every variable has help and says what it expects', () => {
   for (const [name, { help, expected }] of Object.entries(VARIABLES)) {
     assert.match(name, /^TOCSIN_[A-Z0-9_]+$/)

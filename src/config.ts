@@ -149,6 +149,13 @@ function crossChecks(config: Config): ConfigProblem[] {
       given: 'true beside TOCSIN_DATABASE_URL',
       expected: 'false: a server is never a demo',
     })
+  // Port 0 is another free one each time.
+  if (config.operatorPort === config.port && config.port !== 0)
+    problems.push({
+      name: 'TOCSIN_OPERATOR_PORT',
+      given: `${config.port}, as TOCSIN_PORT`,
+      expected: 'a port of its own: what is served there is for the operator alone',
+    })
   for (const [name, url] of [
     ['TOCSIN_KEY_DATABASE_URL', config.keyDatabaseUrl],
     ['TOCSIN_AUTHORITY_DATABASE_URL', config.authorityDatabaseUrl],

@@ -109,6 +109,10 @@ export const ERRORS = {
     status: 409,
     sentence: 'The health authority has a public key of this kid already.',
   },
+  authority_key_repeated: {
+    status: 409,
+    sentence: 'The health authority has this public key already, under another kid.',
+  },
   authority_key_unknown: {
     status: 404,
     sentence: 'The health authority has no public key of this kid.',

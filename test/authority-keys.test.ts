@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { ECDH } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -59,6 +60,38 @@ databaseTest('what can not be done has a code of its own, and changes nothing', 
   assert.deepEqual(await readHead(town.zone.db), revoked, 'it is revoked already')
 })
 
+/** The same public key with its point compressed: other bytes, accepted as well. */
+function compress(pem: string): string {
+  const der = Buffer.from(pem.replaceAll(/-----.*-----|\s/g, ''), 'base64')
+  const point = ECDH.convertKey(der.subarray(-65), 'prime256v1', undefined, undefined, 'compressed')
+  const short = Buffer.concat([der.subarray(0, -65), point as Buffer])
+  // The lengths of the whole and of the bit string: 32 bytes less.
+  for (const place of [1, short.length - 35]) short[place] = (short[place] ?? 0) - 32
+  return `-----BEGIN PUBLIC KEY-----\n${short.toString('base64')}\n-----END PUBLIC KEY-----\n`
+}
+
+databaseTest(
+  'a public key has one kid: a revoked one does not come back under another',
+  async (db, t) => {
+    await using town = await openSubmittingZone(db, t)
+    await add(town, APP)
+    const refused = async () => {
+      const before = await readHead(town.zone.db)
+      for (const publicKey of [KEY.pem, `of north\n${KEY.pem}`, compress(KEY.pem)])
+        await assert.rejects(add(town, APP, 'v3', { publicKey }), {
+          code: 'authority_key_repeated',
+          message: /"v2"/,
+        })
+      assert.deepEqual(await readHead(town.zone.db), before)
+    }
+    await refused()
+    await revoke(town, APP, 'v2')
+    await refused()
+    await add(town, APP, 'v3', { publicKey: compress(makeOfferedKey('v3').pem) })
+    assert.deepEqual(await town.problems(), [])
+  },
+)
+
 databaseTest('changes of one authority at once do not get into each other', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const { zone, clock } = town
@@ -66,9 +99,10 @@ databaseTest('changes of one authority at once do not get into each other', asyn
     zone.db.transaction((tx) =>
       setHealthAuthorityDisabled(tx, zone.writer, APP, disabled, clock.now()),
     )
+  const pems = Array.from({ length: 4 }, (_, index) => makeOfferedKey(`k${index}`).pem)
   const results = await Promise.allSettled(
     Array.from({ length: 8 }, (_, index) => [
-      add(town, APP, `k${index >> 1}`),
+      add(town, APP, `k${index >> 1}`, { publicKey: pems[index >> 1] }),
       disable(index % 2 === 0),
       revoke(town, APP, 'v1'),
     ]).flat(),

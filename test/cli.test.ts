@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { COMMANDS } from '../src/cli/commands.ts'
@@ -37,6 +37,10 @@ const AUTHORITY = ['--app', 'a', '--issuer', 'i', '--audience', 'k', '--regions'
 test('wrong usage ends with 2 and one line that says so', async () => {
   for (const args of [
     ['unheard-of'],
+    ['help', 'unheard-of'],
+    ['help', 'constructor'],
+    ['help', 'stream', 'unheard-of'],
+    ['help', 'start', 'now'],
     ['constructor'],
     ['toString'],
     ['__proto__'],
@@ -64,6 +68,53 @@ test('a word that several commands begin with has help, too', async () => {
   assert.equal(status, 0)
   for (const verb of ['add', 'list', 'disable', 'enable'])
     assert.match(out, new RegExp(`authority ${verb} `))
+})
+
+test('help COMMAND is the help of that command, or of the commands that begin with it', async () => {
+  for (const name of ['start', 'authority', 'authority key', 'help']) {
+    const words = name.split(' ')
+    const asked = await tocsin(['help', ...words])
+    assert.deepEqual(asked, await tocsin(name === 'help' ? ['help'] : [...words, '--help']), name)
+    assert.deepEqual([asked.status, asked.err], [0, ''], name)
+  }
+})
+
+test('a database that is away: where it was looked for and what the system said, without the login', async () => {
+  const said: [string, RegExp][] = [
+    ['127.0.0.1:1', /127\.0\.0\.1:1\b.*ECONNREFUSED/],
+    ['localhost:1', /localhost:1\b.*ECONNREFUSED/],
+    ['nowhere.invalid', /nowhere\.invalid:5432\b.*(ENOTFOUND|EAI_AGAIN)/],
+  ]
+  for (const [host, expected] of said)
+    for (const command of [['start'], ['authority', 'list', '--json']]) {
+      const url = `postgres://nobody:hunter2@${host}/x`
+      const { status, out, err } = await tocsin(command, { TOCSIN_DATABASE_URL: url })
+      assert.deepEqual({ status, out }, { status: 1, out: '' })
+      assert.match(err, /^tocsin: unavailable: [^\n]+\n$/)
+      assert.match(err, expected)
+      assert.doesNotMatch(err, /nobody|hunter2/)
+    }
+})
+
+test('a service that does not answer is no database that is away', async (t) => {
+  const file = join(await temporaryFolder(t), 'keys.json')
+  const keys = { app: 'a', adminKey: 'b', deviceKey: 'c' }
+  writeFileSync(file, JSON.stringify(keys), { mode: 0o600 })
+  const { err } = await tocsin(['try-upload', 'http://127.0.0.1:1', '--keys', file])
+  assert.match(err, /^tocsin: unavailable: Nothing answers at http:\/\/127\.0\.0\.1:1: [^\n]+\n$/)
+})
+
+test('what a command prints into a file is the document or its lines, not where the data is', async (t) => {
+  const env = { TOCSIN_DATA: join(await temporaryFolder(t), 'data') }
+  const realm = ['realm', 'add', 'north', '--issuer', 'north', '--audience', 'keys']
+  assert.equal((await tocsin(realm, env)).status, 0)
+  const { status, out, err } = await tocsin(
+    'api-key add --realm north --type admin'.split(' '),
+    env,
+  )
+  assert.equal(status, 0)
+  assert.match(out, /^[\w-]{11}\.[\w-]{43}\n$/)
+  assert.match(err, /^tocsin: embedded PostgreSQL in \S+\n$/)
 })
 
 test('whoever stops reading the output does no harm', async () => {

@@ -7,6 +7,7 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { createContext, runInContext } from 'node:vm'
 import { build, type BuildOptions } from 'esbuild'
@@ -269,6 +270,10 @@ test('the server package runs from where it was installed, without its sources',
   const { stdout } = await tocsin('verify', path, '--key', keyPath, '--key-id', '310', '--json')
   const { verdict, keys } = JSON.parse(stdout) as Record<string, unknown>
   assert.deepEqual({ verdict, keys }, { verdict: 'valid', keys: 2 })
+  const { commandName } = (await import(
+    pathToFileURL(join(installed, 'dist/cli/command.js')).href
+  )) as { commandName: () => string }
+  assert.equal(commandName(), 'npx tocsin')
 })
 
 test('building again gives the same packages', async () => {

@@ -113,6 +113,31 @@ test('what a refresh changes: only fetched keys, and none that a command revoked
   assert.deepEqual(plan([known(B, { fromJwks: false }), known(A)], A), nothing)
 })
 
+test('a public key that a command revoked is not offered, under whatever kid', () => {
+  const known = (key: Key, kid: string, given: Partial<HealthAuthorityKey> = {}) => ({
+    kid,
+    publicKey: key.pem,
+    validFrom: 1,
+    ...given,
+  })
+  const nothing = { added: [], replaced: [], revoked: [], reinstated: [] }
+  const plan = (before: HealthAuthorityKey[], ...offered: [string, Key][]) =>
+    planKeySet(before, new Map(offered.map(([kid, { pem }]) => [kid, pem])), 9)
+  for (const fromJwks of [true, false]) {
+    const leaked = known(A, 'a', { fromJwks, revokedBy: 'command' })
+    const b = known(B, 'b', { fromJwks: true })
+    assert.deepEqual(plan([leaked], ['new', A]), nothing)
+    assert.deepEqual(plan([leaked, b], ['b', A]), { ...nothing, revoked: ['b'] })
+    const gone = known(A, 'gone', { fromJwks: true, revokedBy: 'refresh' })
+    assert.deepEqual(plan([leaked, gone], ['gone', A]), nothing)
+    assert.deepEqual(plan([{ ...leaked, kid: 'z' }, b], ['a', A], ['b', B]), nothing)
+  }
+  // A kid that vanished may be followed by another of the same key: nobody said that it leaked.
+  const vanished = known(A, 'a', { fromJwks: true, revokedBy: 'refresh' })
+  const added = [{ kid: 'new', publicKey: A.pem, validFrom: 9 }]
+  assert.deepEqual(plan([vanished], ['new', A]), { ...nothing, added })
+})
+
 const APP = 'org.example.fetched'
 
 /** Refreshes by hand, with a clock that moves and what was logged and counted. */
@@ -279,6 +304,30 @@ databaseTest(
     const [a, b] = await refresh.keys()
     assert.equal(a?.publicKey, C.pem, 'followed again')
     assert.deepEqual([b?.publicKey, b?.fromJwks], [B.pem, undefined], "the operator's from now on")
+    assert.deepEqual(await town.problems(), [])
+  },
+)
+
+databaseTest(
+  'a public key that is offered under two kids is revoked under both, and stays so under a third',
+  async (db, t) => {
+    await using town = await openSubmittingZone(db, t)
+    await using server = await startJwksServer()
+    await using refresh = await openRefresh(town, server)
+    const { zone, clock } = town
+    server.offer([A.jwk, { ...A.jwk, kid: 'twin' }, B.jwk])
+    await refresh.next()
+    assert.deepEqual(await refresh.state(), ['a', 'b', 'twin'])
+    const change = (work: typeof revokeAuthorityKey, kid: string) =>
+      zone.db.transaction((tx) => work(tx, zone.writer, APP, kid, clock.now()))
+    await change(revokeAuthorityKey, 'twin')
+    assert.deepEqual(await refresh.state(), ['-a', 'b', '-twin'])
+    server.offer([A.jwk, { ...A.jwk, kid: 'third' }, B.jwk])
+    await refresh.next()
+    assert.deepEqual(await refresh.state(), ['-a', 'b', '-twin'])
+    await change(reinstateAuthorityKey, 'a')
+    await refresh.next()
+    assert.deepEqual(await refresh.state(), ['a', 'b', 'third', '-twin'], 'it is trusted again')
     assert.deepEqual(await town.problems(), [])
   },
 )

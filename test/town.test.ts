@@ -45,6 +45,7 @@ test('a small town ends with everybody warned who must be, and nobody else', asy
       env: {},
       json: false,
       print: (line) => lines.push(line),
+      note: () => undefined,
       signal: new AbortController().signal,
     })
     assert.equal(exitCode, 0)
@@ -57,4 +58,21 @@ test('a small town ends with everybody warned who must be, and nobody else', asy
   assert.equal(first['wronglyWarned'], 0)
   assert.match(lines.join('\n'), /Everybody who met an infectious phone on a shared key was warned/)
   assert.deepEqual(await run(), first)
+})
+
+test('a town in which nobody uploads says so, and what to try', async () => {
+  const lines: string[] = []
+  const { document, exitCode } = await demoCommand.run({
+    deployment: { openData, startServer, publisherContext },
+    positionals: [],
+    values: { phones: '2', days: '1', seed: '1' },
+    env: {},
+    json: false,
+    print: (line) => lines.push(line),
+    note: () => undefined,
+    signal: new AbortController().signal,
+  })
+  assert.equal(exitCode, 0)
+  assert.equal((document as { uploads: number }).uploads, 0)
+  assert.match(lines.join('\n'), /Nobody uploaded a key[^\n]*more phones or days/)
 })

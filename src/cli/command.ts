@@ -12,6 +12,8 @@ export interface CommandContext {
   readonly json: boolean
   /** Prints a line for people; silent with `--json`. */
   print(line: string): void
+  /** Prints a line beside the output, on standard error, so that a file that takes the output stays clean; silent with `--json`. */
+  note(line: string): void
   /** Aborts when the process is told to stop. */
   readonly signal: AbortSignal
 }
@@ -46,4 +48,9 @@ export interface Command {
 export function textOption(context: CommandContext, name: string): string | undefined {
   const value = context.values[name]
   return typeof value === 'string' ? value : undefined
+}
+
+/** How the command line is called where it was installed: a checkout has sources, the package what was compiled from them. */
+export function commandName(): string {
+  return import.meta.url.endsWith('.ts') ? 'bin/tocsin' : 'npx tocsin'
 }

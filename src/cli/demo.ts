@@ -196,9 +196,11 @@ function printTown(context: CommandContext, summary: Summary, lived: Lived): voi
   context.print(
     summary.missed + summary.wronglyWarned > 0
       ? '\n  THE WARNINGS ARE WRONG: see missed and wrongly warned.\n'
-      : summary.exposed === 0
-        ? '\n  Nobody met an infectious phone on a shared key, and nobody was warned.\n'
-        : '\n  Everybody who met an infectious phone on a shared key was warned, and nobody else.\n',
+      : summary.uploads === 0
+        ? '\n  Nobody uploaded a key, so there was nothing to warn of: try more phones or days, or another seed.\n'
+        : summary.exposed === 0
+          ? '\n  Nobody met an infectious phone on a shared key, and nobody was warned.\n'
+          : '\n  Everybody who met an infectious phone on a shared key was warned, and nobody else.\n',
   )
 }
 

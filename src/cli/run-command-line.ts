@@ -7,6 +7,7 @@ import { printable } from '../format/printable.ts'
 import type { Command, CommandContext } from './command.ts'
 import { COMMANDS, findCommand } from './commands.ts'
 import type { Deployment } from './deployment.ts'
+import { describeUnavailable } from './describe-unavailable.ts'
 
 /** Where lines go: standard output and standard error. */
 export interface CommandOutput {
@@ -28,13 +29,14 @@ export async function runCommandLine(
       output.out(VERSION)
       return 0
     }
+    if (args[0] === 'help') return await help(args.slice(1), output)
     const found = findCommand(args)
     if (found === undefined) return helpOrUnknown(args, output)
     const command = await found.load()
     const name = args.slice(0, found.words).join(' ')
     return await run(command, name, args.slice(found.words), { env, deployment, output, signal })
   } catch (error) {
-    return report(error, output)
+    return report(error, env, output)
   }
 }
 
@@ -57,6 +59,7 @@ async function run(
     values,
     json,
     print: (line) => (json ? undefined : output.out(line)),
+    note: (line) => (json ? undefined : output.err(line)),
   }
   const { document, exitCode } = await command.run(context)
   if (json || command.alwaysDocument === true) output.out(printable(JSON.stringify(document)))
@@ -99,6 +102,16 @@ function helpOf(command: Command): string {
   return `${command.summary}\n\nUsage: tocsin ${command.usage}\n\n${lines.join('\n')}`
 }
 
+/** `tocsin help`, and `tocsin help COMMAND`. */
+async function help(words: readonly string[], output: CommandOutput): Promise<number> {
+  const found = findCommand(words)
+  if (found === undefined || found.words < words.length)
+    // A group's word alone asks for its list; with another word behind it, it is no command.
+    return helpOrUnknown(words.length === 1 ? [...words, '--help'] : words, output)
+  output.out(helpOf(await found.load()))
+  return 0
+}
+
 function helpOrUnknown(args: readonly string[], output: CommandOutput): number {
   const list = Object.entries(COMMANDS).map(
     ([name, { summary }]) => `  ${name.padEnd(20)} ${summary}`,
@@ -118,20 +131,24 @@ function helpOrUnknown(args: readonly string[], output: CommandOutput): number {
   }
   throw new TocsinError(
     'usage',
-    `There is no command "${args.slice(0, 2).join(' ')}": tocsin --help lists them.`,
+    `There is no command "${args.slice(0, 2).filter(isWord).join(' ')}": tocsin --help lists them.`,
   )
 }
 
-function report(error: unknown, output: CommandOutput): number {
-  const known = asKnown(error)
+function isWord(argument: string): boolean {
+  return !argument.startsWith('-')
+}
+
+function report(error: unknown, env: CommandContext['env'], output: CommandOutput): number {
+  const known = asKnown(error, env)
   output.err(`tocsin: ${known.code}: ${known.message}`)
   if (process.env['TOCSIN_LOG_LEVEL'] === 'debug' && error instanceof Error)
     output.err(error.stack ?? '')
   return known.code === 'usage' ? 2 : 1
 }
 
-function asKnown(error: unknown): TocsinError {
-  if (error instanceof TocsinError) return error
+function asKnown(error: unknown, env: CommandContext['env']): TocsinError {
+  if (error instanceof TocsinError) return describeUnavailable(error, env)
   // A database that is missing, a password that is wrong, a right that the login lacks: the operator's to mend.
   if (error instanceof DatabaseError)
     return new TocsinError('database_refused', `PostgreSQL refused: ${error.message}.`)

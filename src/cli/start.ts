@@ -3,7 +3,7 @@
 import { relative } from 'node:path'
 import { parseConfig, type Config } from '../config.ts'
 import { systemClock } from '../operate/clock.ts'
-import type { Command } from './command.ts'
+import { commandName, type Command } from './command.ts'
 import { demoKeysFile, setUpDemo } from './demo-deployment.ts'
 import { untilStopped } from './until-stopped.ts'
 
@@ -43,12 +43,12 @@ function nextSteps(url: string, config: Config): string[] {
     '',
     'Try, in another terminal, from this folder:',
     '  1. upload keys as a phone does, with a code, a token and a certificate:',
-    `       bin/tocsin try-upload ${url} --keys ${keys}`,
+    `       ${commandName()} try-upload ${url} --keys ${keys}`,
     '  2. some 20 seconds later, see the signed file:',
     `       curl -s ${url}/exports/demo/index.txt`,
     '  3. verify it:',
     `       curl -s -o demo-key.pem ${url}/exports/demo/key.pem`,
-    `       bin/tocsin verify ${url}/exports/demo/index.txt --key demo-key.pem`,
+    `       ${commandName()} verify ${url}/exports/demo/index.txt --key demo-key.pem`,
     '',
     'Stop with Ctrl-C; the data stays.',
   ]

@@ -20,7 +20,7 @@ export async function withData<Result>(
   const config = parseConfig(context.env)
   await using data = await context.deployment.openData(config, systemClock, 'command')
   // Whoever forgot to name a server sees it here.
-  if (config.databaseUrl === undefined) context.print(`tocsin: ${data.where}`)
+  if (config.databaseUrl === undefined) context.note(`tocsin: ${data.where}`)
   return await work({
     ...data,
     config,

@@ -43,9 +43,11 @@ function canonicalP256(pem: string): string | undefined {
   try {
     if (!pem.includes('BEGIN PUBLIC KEY') || pem.includes('PRIVATE')) return undefined
     const key = createPublicKey(pem)
-    return key.asymmetricKeyDetails?.namedCurve === 'prime256v1'
-      ? key.export({ type: 'spki', format: 'pem' }).toString()
-      : undefined
+    if (key.asymmetricKeyDetails?.namedCurve !== 'prime256v1') return undefined
+    // Through a JWK: a point that came compressed would stay so, and one key would have two texts.
+    return createPublicKey({ format: 'jwk', key: key.export({ format: 'jwk' }) })
+      .export({ type: 'spki', format: 'pem' })
+      .toString()
   } catch {
     return undefined
   }

@@ -46,7 +46,8 @@ export const KEY_EVENTS: readonly string[] = [
 /**
  * Adds a public key to a registered health authority.
  *
- * @throws TocsinError `authority_unknown`, `authority_key_exists` (revoked ones included), `authority_invalid`
+ * @throws TocsinError `authority_unknown`, `authority_key_exists` and `authority_key_repeated` (revoked ones included),
+ * `authority_invalid`
  */
 export async function addAuthorityKey(
   tx: Transaction,
@@ -57,16 +58,25 @@ export async function addAuthorityKey(
 ): Promise<void> {
   const checked = checkKey(key)
   const name = await lockAuthority(tx, app)
-  if ((await readKeys(tx, name)).get(name)?.some(({ kid }) => kid === checked.kid) === true)
+  const known = (await readKeys(tx, name)).get(name) ?? []
+  if (known.some(({ kid }) => kid === checked.kid))
     throw new TocsinError(
       'authority_key_exists',
       `The health authority "${name}" has a key "${checked.kid}" already: use another kid, or reinstate that one.`,
+    )
+  // Or a key that leaked would go on counting under the one kid when the other is revoked.
+  const same = known.find(({ publicKey }) => publicKey === checked.publicKey)
+  if (same !== undefined)
+    throw new TocsinError(
+      'authority_key_repeated',
+      `The health authority "${name}" has this public key already, as "${same.kid}"${same.revokedBy === undefined ? '' : ', revoked'}: make a new key pair, or use that kid.`,
     )
   await appendChange(tx, writer, KEY_ADDED, { app: name, key: checked }, now)
 }
 
 /**
- * Revokes a public key: from now on it verifies nothing. One that a command revoked before is left as it is.
+ * Revokes a public key: from now on it verifies nothing, under whatever kid the authority's address offered it as well. One
+ * that a command revoked before is left as it is.
  *
  * @throws TocsinError `authority_unknown`, `authority_key_unknown`
  */
@@ -78,9 +88,10 @@ export async function revokeAuthorityKey(
   now: Date,
 ): Promise<void> {
   const name = await lockAuthority(tx, app)
-  const { revokedBy } = await findKey(tx, name, kid)
-  if (revokedBy === 'command') return
-  await appendChange(tx, writer, KEY_REVOKED, { app: name, kid }, now)
+  const { publicKey } = await findKey(tx, name, kid)
+  for (const each of (await readKeys(tx, name)).get(name) ?? [])
+    if (each.publicKey === publicKey && each.revokedBy !== 'command')
+      await appendChange(tx, writer, KEY_REVOKED, { app: name, kid: each.kid }, now)
 }
 
 /**

@@ -38,15 +38,17 @@ export function parseKeySet(body: Uint8Array): OfferedKeys | KeySetProblem {
 
 /**
  * What changes between the keys that are known and those that are offered. Keys that a command added are left alone, and so
- * are those that a command revoked: a key that leaked may be offered for a while yet.
+ * are those that a command revoked: a key that leaked may be offered for a while yet, also under another kid.
  *
  * @param validFrom from when on new keys count, unix seconds
  */
 export function planKeySet(
   known: readonly HealthAuthorityKey[],
-  offered: OfferedKeys,
+  answered: OfferedKeys,
   validFrom: number,
 ): KeySetChanges {
+  const leaked = findLeaked(known)
+  const offered = new Map([...answered].filter(([, publicKey]) => !leaked.has(publicKey)))
   const added = new Map(offered)
   const replaced: HealthAuthorityKey[] = []
   const revoked: string[] = []
@@ -66,6 +68,15 @@ export function planKeySet(
     revoked,
     reinstated,
   }
+}
+
+/** Public keys that a command revoked. One that counts under another kid is trusted: a command reinstated it since. */
+function findLeaked(known: readonly HealthAuthorityKey[]): Set<string> {
+  const leaked = new Set<string>()
+  for (const { publicKey, revokedBy } of known) if (revokedBy === 'command') leaked.add(publicKey)
+  for (const { publicKey, revokedBy } of known)
+    if (revokedBy === undefined) leaked.delete(publicKey)
+  return leaked
 }
 
 /** The value, or undefined when it is none. The parser's own message would quote the body. */
