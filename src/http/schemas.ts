@@ -83,7 +83,8 @@ export const EARLIER_PUBLISH_REQUEST: Schema = {
     regions: {
       type: 'array',
       items: { type: 'string' },
-      description: "Some of the health authority's, all of them when empty; more than one marks a traveler's keys",
+      description:
+        "Some of the health authority's, all of them when empty; more than one marks a traveler's keys",
     },
     platform: { type: 'string', description: 'Ignored' },
     deviceVerificationPayload: { type: 'string', description: 'Ignored' },
