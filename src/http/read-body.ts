@@ -14,7 +14,7 @@ export const BEYOND_LIMIT = Symbol('a body beyond the limit')
 const READ_AT_MOST = 4
 
 /** Room for a body of unknown length, at first. */
-const FIRST_BYTES = 1_024
+const FIRST_BYTES = 16_384
 const EMPTY = Buffer.alloc(0)
 
 /**
@@ -54,7 +54,7 @@ export function readBody(
       return
     }
     if (length > buffer.length) {
-      const larger = Buffer.allocUnsafe(Math.min(Math.max(buffer.length * 2, length), limit))
+      const larger = Buffer.allocUnsafe(Math.min(Math.max(buffer.length * 4, length), limit))
       buffer.copy(larger, 0, 0, offset)
       buffer = larger
     }
