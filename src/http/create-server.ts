@@ -5,7 +5,7 @@ import { RETRY_AFTER_SECONDS } from './route.ts'
 
 /** Requests of one connection that may be unanswered at once. Hardly any client sends a second one before the first answer. */
 const MOST_PIPELINED = 8
-/** Requests of all connections that may be unanswered at once: what each holds until it is answered must fit into memory. */
+/** Requests of all connections that may be unanswered before a connection gets only one: what they hold must fit into memory. */
 const MOST_UNANSWERED = 2_000
 /** A client that sends its headers or body a byte at a time may hold a connection no longer than this, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 30_000
@@ -39,7 +39,8 @@ export function createServer(listener: RequestListener): Server {
         socket.destroy()
         return
       }
-      if (ofAll >= MOST_UNANSWERED) {
+      // A connection's first request is always taken, or 2,000 slow senders would keep everybody else out.
+      if (count > 1 && ofAll >= MOST_UNANSWERED) {
         const retryAfter = String(RETRY_AFTER_SECONDS[503])
         response.writeHead(503, { connection: 'close', 'retry-after': retryAfter }).end()
         return
