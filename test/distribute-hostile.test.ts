@@ -99,9 +99,13 @@ test('whoever downloads while the index is replaced gets one of the two, and the
   const texts = [Buffer.alloc(2_000_000, 'old '), Buffer.alloc(2_500_000, 'new ')]
   await store.putMutable(INDEX, texts[0] ?? Buffer.alloc(0))
   const writing = { done: false }
+  let onRead = () => {}
   const write = async () => {
-    for (let round = 1; round <= 12; round++)
+    for (let round = 1; round <= 12; round++) {
       await store.putMutable(INDEX, texts[round % 2] ?? Buffer.alloc(0))
+      // One reader is done; the others are in the middle.
+      await new Promise<void>((resolve) => (onRead = resolve))
+    }
     writing.done = true
   }
   const seen = new Set<string>()
@@ -112,9 +116,13 @@ test('whoever downloads while the index is replaced gets one of the two, and the
       assert.equal(headers.etag, `"${tag}"`)
       assert.ok(texts.some((text) => text.equals(body)))
       seen.add(tag)
+      onRead()
     }
   }
-  await Promise.all([write(), read(), read(), read()])
+  await Promise.all([write(), read(), read(), read()]).finally(() => {
+    writing.done = true
+    onRead()
+  })
   assert.equal(seen.size, 2)
 })
 

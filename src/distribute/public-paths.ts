@@ -34,6 +34,9 @@ export const PUBLIC_KINDS: readonly PublicKind[] = [
   },
 ]
 
+/** How long an answer may be kept that says "not yet" or "not so": not at all, or a cache would go on saying it. */
+export const REFUSAL_CACHE_CONTROL = 'no-store'
+
 /** The name of a stream. */
 export const STREAM_NAME = new RegExp(`^${STREAM}$`)
 

@@ -5,13 +5,22 @@ import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } f
 import { TocsinError, type ErrorCode } from '../errors.ts'
 import type { Logger } from '../operate/logger.ts'
 import type { Metrics } from '../operate/metrics.ts'
+import { answerDirectly } from './answer-directly.ts'
 import { createServer } from './create-server.ts'
 import { createDecoys, isDecoy } from './decoys.ts'
 import { BEYOND_LIMIT, readBody } from './read-body.ts'
-import { RETRY_AFTER_SECONDS, type Route, type RouteReply, type RouteRequest } from './route.ts'
+import {
+  pathOf,
+  RETRY_AFTER_SECONDS,
+  type Route,
+  type RouteReply,
+  type RouteRequest,
+} from './route.ts'
 
 /** Bodies of routes that expect none, or a small one. */
 const DEFAULT_BODY_LIMIT = 64_000
+
+const DEMO_HEADERS = { 'tocsin-demo': 'true' }
 
 /** How a server differs from the plain one. */
 export interface AppOptions {
@@ -49,9 +58,18 @@ export async function buildApp(
       return (route?.refuse ?? refuse)(known)
     },
   }
+  let isClosing = false
   const app = fastify({
     bodyLimit: DEFAULT_BODY_LIMIT,
-    serverFactory: createServer,
+    serverFactory: (listener) =>
+      createServer(
+        answerDirectly(routes, listener, {
+          headers: demo ? DEMO_HEADERS : {},
+          count: (route, { status }) => metrics?.countRequest(route.url, status),
+          refuse: (route, error) => server.refuse(route, error),
+          isClosing: () => isClosing,
+        }),
+      ),
     exposeHeadRoutes: false,
     logger: false,
     return503OnClosing: false,
@@ -61,9 +79,13 @@ export async function buildApp(
     },
     // Bodies are judged by the step that they belong to; schemas are here for the OpenAPI document.
   })
+  app.addHook('preClose', (done) => {
+    isClosing = true
+    done()
+  })
   if (demo)
     app.addHook('onRequest', (_request, reply, done) => {
-      reply.header('tocsin-demo', 'true')
+      reply.headers(DEMO_HEADERS)
       done()
     })
   app.setValidatorCompiler(() => () => true)
@@ -127,7 +149,7 @@ function addRoute(app: FastifyInstance, route: Route, server: Server): void {
       const began = performance.now()
       const given: RouteRequest = {
         method: request.method,
-        path: request.url.split('?')[0] ?? '',
+        path: pathOf(request.url),
         params: request.params as Record<string, string>,
         headers: request.headers as Record<string, string | undefined>,
         body: Buffer.isBuffer(request.body) ? request.body : new Uint8Array(),

@@ -1,19 +1,21 @@
 // Http: downloads of published files; promises to read no database.
 
+import { publicKind } from '../distribute/public-paths.ts'
 import type { Download, DownloadReply } from '../distribute/serve-files.ts'
 import type { Route, RouteReply, RouteRequest } from './route.ts'
 
 /** Published files. */
 export function publicRoutes(serveFile: (download: Download) => Promise<DownloadReply>): Route[] {
-  const serve = async (request: RouteRequest): Promise<RouteReply> => {
-    const { headers } = request
+  const serve = async ({ method, path, headers }: RouteRequest): Promise<RouteReply> => {
     const reply = await serveFile({
-      method: request.method === 'HEAD' ? 'HEAD' : 'GET',
-      path: request.path.slice(1),
-      ...header('ifNoneMatch', headers['if-none-match']),
-      ...header('ifModifiedSince', headers['if-modified-since']),
-      ...header('range', headers['range']),
-      ...header('ifRange', headers['if-range']),
+      method: method === 'HEAD' ? 'HEAD' : 'GET',
+      path: path.slice(1),
+      ifMatch: headers['if-match'],
+      ifUnmodifiedSince: headers['if-unmodified-since'],
+      ifNoneMatch: headers['if-none-match'],
+      ifModifiedSince: headers['if-modified-since'],
+      range: headers['range'],
+      ifRange: headers['if-range'],
     })
     return reply.status === 404
       ? { ...reply, json: { error: 'There is no such file.', code: 'not_found' } }
@@ -36,19 +38,17 @@ export function publicRoutes(serveFile: (download: Download) => Promise<Download
         206: { description: 'A part of it', contentType: 'application/octet-stream' },
         304: { description: 'Unchanged', contentType: 'application/octet-stream' },
         404: { description: 'There is no such file' },
+        412: {
+          description: 'Not the version that was asked for',
+          contentType: 'application/octet-stream',
+        },
         416: {
           description: 'The range lies beyond the file',
           contentType: 'application/octet-stream',
         },
       },
       handle: serve,
+      takesDirectly: (path) => publicKind(path.slice(1)) !== undefined,
     },
   ]
-}
-
-function header<Name extends string>(
-  name: Name,
-  value: string | undefined,
-): { [_ in Name]?: string } {
-  return value === undefined ? {} : ({ [name]: value } as { [_ in Name]?: string })
 }

@@ -60,6 +60,18 @@ export interface Route {
   refuse?(error: TocsinError): RouteReply
   /** Where decoys are answered: requests with the header X-Chaff, which are read and then forgotten. */
   readonly chaff?: Chaff
+  /**
+   * Paths that are answered in front of the web framework, whose own work for a request is as long as that for a small file.
+   * GET and HEAD alone, and nothing of a body is read.
+   */
+  takesDirectly?(path: string): boolean
+}
+
+/** The path of a request's target, which may be a whole URL (RFC 9112, section 3.2.2), without its query. */
+export function pathOf(target: string): string {
+  const query = target.indexOf('?')
+  const path = query < 0 ? target : target.slice(0, query)
+  return path.startsWith('/') ? path : path.replace(/^https?:\/\/[^/]*/i, '')
 }
 
 /** The header of decoys, for the OpenAPI document. */

@@ -9,7 +9,7 @@ import * as fc from 'fast-check'
 import { ConfigError, parseConfig } from '../../src/config.ts'
 import { VARIABLES } from '../../src/config-variables.ts'
 import { parseAddress } from '../../src/db/database.ts'
-import { isFresh, readRange } from '../../src/distribute/preconditions.ts'
+import { isFresh, readRanges } from '../../src/distribute/preconditions.ts'
 import { publicKind } from '../../src/distribute/public-paths.ts'
 import { parseDuration } from '../../src/operate/duration.ts'
 import { formatTimestamp, parseTimestamp } from '../../src/operate/timestamp.ts'
@@ -107,9 +107,9 @@ export const settingTargets = [
     ),
     (conditions) => {
       assert.equal(typeof isFresh(conditions, validators), 'boolean')
-      const range = readRange(conditions, validators)
-      if (typeof range !== 'object') return
-      assert.ok(range.start >= 0 && range.start < range.end && range.end <= SIZE)
+      const ranges = readRanges(conditions, validators)
+      if (typeof ranges !== 'object') return
+      for (const { start, end } of ranges) assert.ok(start >= 0 && start < end && end <= SIZE)
     },
   ),
   target(
