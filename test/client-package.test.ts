@@ -12,8 +12,8 @@ import { promisify } from 'node:util'
 import { createContext, runInContext } from 'node:vm'
 import { build, type BuildOptions } from 'esbuild'
 import { deriveIdentifiers } from '../src/format/gaen-derivation.ts'
-import { buildExport } from '../src/publish/build-export.ts'
 import { loadSigner, makeSigningKey } from '../src/publish/signer.ts'
+import { buildExport } from './build-export.ts'
 import { EXPORT_DAY, EXPORT_START, exportKey } from './export-files.ts'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -60,8 +60,7 @@ async function publishFile(): Promise<{
       start: EXPORT_START,
       end: EXPORT_START + 3_600,
       region: 'US',
-      keyId: '310',
-      keyVersion: 'v1',
+      keys: [{ keyId: '310', keyVersion: 'v1' }],
     },
     (async function* () {
       yield [exportKey(1), exportKey(2)]
@@ -136,7 +135,7 @@ test('a browser bundle of the client has nothing of Node.js, and verifies a file
     format: 'iife',
     globalName: 'client',
   })
-  assert.ok(inputs.includes('format/inflate.js') && !inputs.includes('format/inflate.node.js'))
+  assert.ok(inputs.includes('format/digest.js') && !inputs.includes('format/digest.node.js'))
   for (const name of [
     /node:/,
     /\bBuffer\b/,
@@ -147,18 +146,8 @@ test('a browser bundle of the client has nothing of Node.js, and verifies a file
   ])
     assert.doesNotMatch(code, name)
   // What browsers have, and nothing else.
-  const { crypto, fetch, URL, Blob, DecompressionStream, TextEncoder, TextDecoder, AbortSignal } =
-    globalThis
-  const web = {
-    crypto,
-    fetch,
-    URL,
-    Blob,
-    DecompressionStream,
-    TextEncoder,
-    TextDecoder,
-    AbortSignal,
-  }
+  const { crypto, fetch, URL, TextEncoder, TextDecoder, AbortSignal } = globalThis
+  const web = { crypto, fetch, URL, TextEncoder, TextDecoder, AbortSignal }
   const context = createContext({ ...web, Uint8Array })
   const use = runInContext(`${code}; (...given) => (${USE})(client, ...given)`, context) as (
     ...given: unknown[]
@@ -170,7 +159,7 @@ test('a browser bundle of the client has nothing of Node.js, and verifies a file
 test('on Node.js the client takes what is faster there, and does the same', async () => {
   await install('tocsin-client', 'node')
   const { inputs } = await bundle('node', 'node', { format: 'esm' })
-  assert.ok(inputs.includes('format/inflate.node.js') && !inputs.includes('format/inflate.js'))
+  assert.ok(inputs.includes('format/digest.node.js') && !inputs.includes('format/digest.js'))
   const { path, publicKey } = await publishFile()
   const heard = hearKey2().map(({ identifier, interval }) => ({
     identifier: [...identifier],

@@ -44,7 +44,7 @@ test('what is no regular file is not read, wherever it lies', async (t) => {
 
 test('a file or an index that is too large is refused before it is read', async (t) => {
   const { stream, first, names, key } = await publishHours(t)
-  await truncate(first, 24 * 2 ** 20 + 1)
+  await truncate(first, 20 * 2 ** 20 + 1)
   for (const target of [first, stream]) {
     const { status, document } = await verify(target, '--key', key, '--json')
     assert.deepEqual([status, document['code']], [1, 'file_too_large'])

@@ -15,7 +15,7 @@ import { asOwner } from './submitting-zone.ts'
 import { TAMPERING } from './tampering.ts'
 
 /**
- * A log of eight events: 0 log.started, 1 authority.added, 2 stream.added, 3 and 4 reports, 5 release with a checkpoint over
+ * A log of eight events: 0 log.started, 1 authority.added, 2 stream.configured, 3 and 4 reports, 5 release with a checkpoint over
  * the five before it, 6 and 7 reports.
  */
 async function openFullLog(database: TestDatabase, t: TestContext) {
@@ -45,7 +45,7 @@ databaseTest(
       [
         'log.started',
         'authority.added',
-        'stream.added',
+        'stream.configured',
         'report',
         'report',
         'release',

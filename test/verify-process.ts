@@ -1,4 +1,4 @@
-// Test helper: `tocsin verify` as a process, and a published stream to call it on; promises an end to every call.
+// Test helper: commands that check files, as processes, and a published stream to call it on; promises an end to every call.
 
 import { execFile } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
@@ -18,13 +18,18 @@ export interface Outcome {
   readonly document: Record<string, unknown>
 }
 
-/** Calls the command. A folder that is not there stands for the data: verifying needs none. */
+/** `tocsin verify` */
 export async function verify(...args: string[]): Promise<Outcome> {
+  return await call('verify', ...args)
+}
+
+/** Calls a command. A folder that is not there stands for the data: verifying needs none. */
+export async function call(...args: string[]): Promise<Outcome> {
   const env = { PATH: process.env['PATH'], TOCSIN_DATA: '/nowhere/data' }
   const [status, out, err] = await new Promise<[number, string, string]>((resolve) =>
     execFile(
       process.execPath,
-      [TOCSIN, 'verify', ...args],
+      [TOCSIN, ...args],
       { env, timeout: 20_000, killSignal: 'SIGKILL' },
       (error, stdout, stderr) =>
         resolve([

@@ -4,10 +4,12 @@ import { constants } from 'node:fs'
 import { open, readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { TocsinError } from '../errors.ts'
+import { startAudit } from '../verify/audit-feed.ts'
 import { download, httpFeed, type DownloadOptions, type FeedSource } from '../verify/feed-source.ts'
 import { followFiles, type FileEvent } from '../verify/follow-feed.ts'
 import type { Limits } from '../verify/limits.ts'
 import { oldestFirst } from '../verify/read-index.ts'
+import { releaseBytes } from '../verify/release-bytes.ts'
 import type { LoadedKey } from '../verify/trusted-keys.ts'
 import { VerificationError } from '../verify/verification-error.ts'
 import { verifyExportWith } from '../verify/verify-export.ts'
@@ -29,8 +31,7 @@ export async function* verifyTarget(
   options: DownloadOptions,
 ): AsyncGenerator<TargetEvent, void> {
   try {
-    if (/^[a-z][a-z0-9+.-]*:\/\//i.test(target))
-      yield* verifyUrl(parseAddress(target), keys, limits, options)
+    if (isAddress(target)) yield* verifyUrl(parseAddress(target), keys, limits, options)
     else yield* verifyPath(resolve(target), keys, limits)
   } catch (error) {
     if (
@@ -42,8 +43,13 @@ export async function* verifyTarget(
   }
 }
 
+/** Whether a target is an address rather than a path. */
+export function isAddress(target: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(target)
+}
+
 /** The address may hold a password, so it isn't repeated. @throws TocsinError `target_unreadable` */
-function parseAddress(target: string): URL {
+export function parseAddress(target: string): URL {
   if (URL.canParse(target) && /^https?:/i.test(target)) return new URL(target)
   throw new TocsinError(
     'target_unreadable',
@@ -60,11 +66,11 @@ async function* verifyUrl(
   const { pathname } = url
   if (pathname.endsWith('.zip')) {
     const bytes = await download(url.href, limits.maxFileBytes, 'file_too_large', limits, options)
-    yield await verifyOne(basename(pathname), () => bytes, keys, limits)
+    yield* verifyOne(basename(pathname), () => bytes, keys, limits)
     return
   }
   if (!pathname.endsWith('/index.txt')) url.pathname = `${pathname.replace(/\/$/, '')}/index.txt`
-  yield* withoutState(followFiles(httpFeed(url.href, limits, options), keys, limits))
+  yield* withAudit(followFiles(httpFeed(url.href, limits, options), keys, limits), limits)
 }
 
 async function* verifyPath(
@@ -83,13 +89,12 @@ async function* verifyPath(
   }
   if (!found.isDirectory()) {
     if (!found.isFile()) throw new TocsinError('target_unreadable', `${path} is no regular file.`)
-    const bytes = await readZip(path, limits.maxFileBytes)
-    yield await verifyOne(basename(path), () => bytes, keys, limits)
+    yield* verifyOne(basename(path), () => readZip(path, limits.maxFileBytes), keys, limits)
     return
   }
   const names = await readdir(path)
   if (names.includes('index.txt')) {
-    yield* withoutState(followFiles(folderFeed(path, limits), keys, limits))
+    yield* withAudit(followFiles(folderFeed(path, limits), keys, limits), limits)
     return
   }
   const zips = names.filter((name) => name.endsWith('.zip')).sort()
@@ -98,8 +103,17 @@ async function* verifyPath(
       'target_unreadable',
       `${path} has neither an index.txt nor zip files: name the folder of one stream.`,
     )
-  for (const name of oldestFirst(zips))
-    yield await verifyOne(name, () => readZip(join(path, name), limits.maxFileBytes), keys, limits)
+  yield* withAudit(verifyZips(path, oldestFirst(zips), keys, limits), limits)
+}
+
+async function* verifyZips(
+  folder: string,
+  names: readonly string[],
+  keys: readonly LoadedKey[],
+  limits: Limits,
+) {
+  for (const name of names)
+    yield* verifyOne(name, () => readZip(join(folder, name), limits.maxFileBytes), keys, limits)
 }
 
 /** A stream's folder, wherever it was copied to: what the index calls `<stream>/<file>` lies beside the index. */
@@ -109,11 +123,12 @@ function folderFeed(folder: string, limits: Limits): FeedSource {
       readLimited(join(folder, 'index.txt'), limits.maxIndexBytes, 'index_too_large'),
     readFile: (name, maxBytes) =>
       readZip(join(folder, name.includes('/') ? name.slice(name.indexOf('/')) : name), maxBytes),
+    release: releaseBytes,
   }
 }
 
 /** @throws VerificationError `file_missing`, `file_too_large` */
-async function readZip(path: string, maxBytes: number): Promise<Uint8Array> {
+export async function readZip(path: string, maxBytes: number): Promise<Uint8Array> {
   return await readLimited(path, maxBytes, 'file_too_large')
 }
 
@@ -139,20 +154,37 @@ async function readLimited(
   }
 }
 
-async function verifyOne(
+async function* verifyOne(
   file: string,
   read: () => Uint8Array | Promise<Uint8Array>,
   keys: readonly LoadedKey[],
   limits: Limits,
-): Promise<TargetEvent> {
+): AsyncGenerator<TargetEvent, void> {
+  let bytes: Uint8Array = new Uint8Array()
+  let event: TargetEvent
   try {
-    return { type: 'file', file, export: await verifyExportWith(await read(), keys, limits) }
+    bytes = await read()
+    event = { type: 'file', file, export: verifyExportWith(bytes, keys, limits) }
   } catch (error) {
-    if (error instanceof VerificationError) return { type: 'refused', file, error }
-    throw error
+    if (!(error instanceof VerificationError)) throw error
+    event = { type: 'refused', file, error }
   }
+  yield event
+  releaseBytes(bytes)
 }
 
-async function* withoutState(events: AsyncIterable<FileEvent>) {
-  for await (const event of events) if (event.type !== 'state') yield event
+/** Adds to each file's findings those that only show beside the files before it. */
+async function* withAudit(
+  events: AsyncIterable<FileEvent>,
+  limits: Limits,
+): AsyncGenerator<TargetEvent, void> {
+  const audit = startAudit(limits)
+  for await (const event of events) {
+    if (event.type === 'state') continue
+    if (event.type === 'refused') yield event
+    else {
+      const findings = [...event.export.findings, ...audit.addFile(event.file, event.export)]
+      yield { ...event, export: { ...event.export, findings } }
+    }
+  }
 }

@@ -76,7 +76,8 @@ export const verifyCommand: Command = {
   },
 }
 
-async function loadKeyOption(context: CommandContext): Promise<LoadedKey[]> {
+/** The trusted key that the options name. @throws TocsinError `trusted_key_invalid`, `usage` */
+export async function loadKeyOption(context: CommandContext): Promise<LoadedKey[]> {
   const file = requiredOption(context, 'key')
   const publicKey = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new TocsinError('trusted_key_invalid', `The public key ${file} can't be read.`, { cause })

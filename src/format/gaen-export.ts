@@ -12,6 +12,7 @@ import {
   readText,
   VARINT,
 } from './protobuf.ts'
+import { MessagePieces } from './message-pieces.ts'
 import { encodeSignatureInfo, readSignatureInfo, type SignatureInfo } from './signature-info.ts'
 
 /** The 16 bytes that every export.bin begins with: "EK Export v1" and four spaces. */
@@ -132,19 +133,22 @@ export interface ExportEntry {
 
 /**
  * Reads an export.bin and gives its keys one by one, so that nobody need hold them all; at the end, what it says of itself.
- * `keyData` is a view of the bytes given, and of whatever length the file has it.
+ * `keyData` is of whatever length the file has it.
  *
- * @throws FormatError `header_wrong`, `protobuf_malformed`
+ * @param content in one piece or in several; a piece is done with when the next is asked for
+ * @throws FormatError `header_wrong`, `protobuf_malformed`; what `content` throws
  */
-export function* readExport(bytes: Uint8Array): Generator<ExportEntry, ExportHeader> {
-  if (!equalBytes(bytes.subarray(0, EXPORT_MAGIC.length), EXPORT_MAGIC))
+export function* readExport(
+  content: Uint8Array | Iterable<Uint8Array>,
+): Generator<ExportEntry, ExportHeader> {
+  const message = new MessagePieces(content)
+  if (!equalBytes(message.take(EXPORT_MAGIC.length), EXPORT_MAGIC))
     throw new FormatError('header_wrong', 'export.bin does not begin with "EK Export v1".')
-  const reader = new ProtobufReader(bytes, EXPORT_MAGIC.length)
   const header = { startTimestamp: 0, endTimestamp: 0, region: '', batchNum: 0, batchSize: 0 }
   const signatureInfos: SignatureInfo[] = []
-  while (!reader.done) {
+  for (let reader = message.next(); reader !== undefined; reader = message.next()) {
     const { field, wireType } = readTag(reader)
-    if (field > 8 || wireType !== EXPORT_WIRE_TYPES[field]) reader.skip(wireType)
+    if (field > 8 || wireType !== EXPORT_WIRE_TYPES[field]) message.skip(wireType, field)
     else if (field === KEY_FIELDS.keys) yield { list: 'keys', key: readKey(reader) }
     else if (field === KEY_FIELDS.revisedKeys) yield { list: 'revisedKeys', key: readKey(reader) }
     else if (field === 1) header.startTimestamp = reader.fixed64()
@@ -205,8 +209,8 @@ function readKey(reader: ProtobufReader): ExportKey {
     const { field, wireType } = readTag(fields)
     if (field === 1 && wireType === LENGTH_DELIMITED) {
       const bounds = fields.delimited()
-      keyData = reader.bytes.subarray(bounds.start, bounds.end)
-    } else if (wireType !== VARINT || field < 2 || field > 6) fields.skip(wireType)
+      keyData = reader.bytes.slice(bounds.start, bounds.end)
+    } else if (wireType !== VARINT || field < 2 || field > 6) fields.skip(wireType, field)
     else if (field === 2) transmissionRisk = fields.int32()
     else if (field === 3) rollingStart = fields.int32()
     else if (field === 4) rollingPeriod = fields.int32()

@@ -42,7 +42,7 @@ export function decodeSignatureList(bytes: Uint8Array): ExportSignature[] {
   const signatures: ExportSignature[] = []
   while (!reader.done) {
     const { field, wireType } = readTag(reader)
-    if (field !== 1 || wireType !== LENGTH_DELIMITED) reader.skip(wireType)
+    if (field !== 1 || wireType !== LENGTH_DELIMITED) reader.skip(wireType, field)
     else signatures.push(readSignature(reader))
   }
   return signatures
@@ -59,8 +59,9 @@ function readSignature(reader: ProtobufReader): ExportSignature {
     const { field, wireType } = readTag(fields)
     if (wireType === VARINT && field === 2) batchNum = fields.int32()
     else if (wireType === VARINT && field === 3) batchSize = fields.int32()
-    else if (wireType !== LENGTH_DELIMITED || (field !== 1 && field !== 4)) fields.skip(wireType)
-    else if (field === 1) signatureInfo = readSignatureInfo(fields)
+    else if (wireType !== LENGTH_DELIMITED || (field !== 1 && field !== 4))
+      fields.skip(wireType, field)
+    else if (field === 1) signatureInfo = readSignatureInfo(fields, signatureInfo)
     else {
       const bounds = fields.delimited()
       signature = reader.bytes.slice(bounds.start, bounds.end)

@@ -6,7 +6,14 @@ import { FormatError } from './format-error.ts'
 export const VARINT = 0
 export const FIXED64 = 1
 export const LENGTH_DELIMITED = 2
+const START_GROUP = 3
+const END_GROUP = 4
 const FIXED32 = 5
+
+/** The longest field that is read: a key has some 40 bytes, a list of signatures some 1,000. */
+export const MAX_FIELD_BYTES = 16_384
+/** As deep as other readers follow groups. */
+const MAX_DEPTH = 100
 
 /** A growing buffer of encoded fields. */
 export class ProtobufWriter {
@@ -126,22 +133,41 @@ export class ProtobufReader {
     return this.#safe('a time')
   }
 
-  /** The bounds of a length-delimited field; the reader moves behind it. */
+  /** The bounds of a length-delimited field of at most `MAX_FIELD_BYTES`; the reader moves behind it. */
   delimited(): { readonly start: number; readonly end: number } {
     const length = this.varint()
+    if (length > MAX_FIELD_BYTES) throw malformed(`a field has more than ${MAX_FIELD_BYTES} bytes`)
     this.#need(length)
     const start = this.offset
     this.offset += length
     return { start, end: this.offset }
   }
 
-  /** Passes over a field that isn't known. Groups, which nobody writes any more, are refused. */
-  skip(wireType: number): void {
+  /**
+   * Passes over a field that isn't known.
+   *
+   * @param field its number, by which a group ends
+   */
+  skip(wireType: number, field = 0): void {
     if (wireType === VARINT) this.#readVarint()
     else if (wireType === FIXED64) this.#advance(8)
     else if (wireType === LENGTH_DELIMITED) this.delimited()
     else if (wireType === FIXED32) this.#advance(4)
+    else if (wireType === START_GROUP) this.#skipGroup(field)
     else throw malformed(`unknown wire type ${wireType}`)
+  }
+
+  /** Groups are how unknown fields lay inside one another in the 2000s; proto2 still allows them. */
+  #skipGroup(outermost: number): void {
+    const open = [outermost]
+    while (open.length > 0) {
+      const { field, wireType } = readTag(this)
+      if (wireType === START_GROUP && open.push(field) > MAX_DEPTH)
+        throw malformed(`it is nested more than ${MAX_DEPTH} deep`)
+      if (wireType === END_GROUP && open.pop() !== field)
+        throw malformed('a group ends that did not begin')
+      if (wireType !== START_GROUP && wireType !== END_GROUP) this.skip(wireType)
+    }
   }
 
   #readVarint(): void {

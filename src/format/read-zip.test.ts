@@ -34,10 +34,10 @@ function plainZip(): { zip: Uint8Array; view: DataView } {
   return { zip, view }
 }
 
-test('what an entry says of itself, before or behind its data, must be what the directory says', async () => {
+test('what an entry says of itself, before or behind its data, must be what the directory says', () => {
   const plain = plainZip()
   const [entry] = listZip(plain.zip) as [ZipEntry]
-  assert.deepEqual(await extractEntry(entry, MAX), Uint8Array.of(1, 2, 3))
+  assert.deepEqual(extractEntry(entry, MAX), Uint8Array.of(1, 2, 3))
   for (const at of [LOCAL.checksum, LOCAL.compressed, LOCAL.size]) {
     for (const value of [0, 2]) {
       const { zip, view } = plainZip()
@@ -52,14 +52,14 @@ test('what an entry says of itself, before or behind its data, must be what the 
     refusesListing(zip, `flags ${flags} in a header alone`)
     view.setUint16(34 + CENTRAL.flags, flags, true)
     if (flags === 0x0800) assert.equal(listZip(zip).length, 1)
-    else refusesListing(zip, 'stored without saying how long it is')
+    else refusesListing(zip, 'sizes that should follow the data')
   }
   const { zip: stored, view } = plainZip()
   for (const at of [LOCAL.flags, 34 + CENTRAL.flags]) view.setUint16(at, 0x0008, true)
   const values = stored.subarray(LOCAL.checksum, LOCAL.checksum + 12)
   const followed = concatBytes([stored.subarray(0, 34), values, stored.subarray(34)])
   new DataView(followed.buffer).setUint32(followed.length - 22 + END.start, 46, true)
-  refusesListing(followed, 'stored, with sizes that follow the data')
+  assert.deepEqual(extractEntry(listZip(followed)[0] as ZipEntry, MAX), Uint8Array.of(1, 2, 3))
   const streamed = makeZip({ a: new Uint8Array(50) })
   const start = new DataView(streamed.buffer).getUint32(streamed.length - 22 + END.start, true)
   for (let at = start - 16; at < start; at++) {
@@ -69,13 +69,13 @@ test('what an entry says of itself, before or behind its data, must be what the 
   }
 })
 
-test('sizes may follow the data without a signature of their own', async () => {
+test('sizes may follow the data without a signature of their own', () => {
   const zip = makeZip({ a: new Uint8Array(50) })
   const start = new DataView(zip.buffer).getUint32(zip.length - 22 + END.start, true)
   const shorter = concatBytes([zip.subarray(0, start - 16), zip.subarray(start - 12)])
   new DataView(shorter.buffer).setUint32(shorter.length - 22 + END.start, start - 4, true)
   const [entry] = listZip(shorter) as [ZipEntry]
-  assert.deepEqual(await extractEntry(entry, MAX), new Uint8Array(50))
+  assert.deepEqual(extractEntry(entry, MAX), new Uint8Array(50))
 })
 
 test('an entry that the directory does not know is found, wherever it hides', () => {
@@ -127,4 +127,39 @@ test('an entry that other readers call otherwise is refused', () => {
     moved.setUint32(header.length - 22 + END.start, 34 + extra.length, true)
     refusesListing(header, `${id} in a header`)
   }
+})
+
+test('sizes of 64 bits are read where those of 32 bits say that there are some', () => {
+  const large = (zip: Uint8Array, own: number, listed: number) => {
+    const data = Uint8Array.of(1, 0, 16, 0, own, 0, 0, 0, 0, 0, 0, 0, own, 0, 0, 0, 0, 0, 0, 0)
+    const inDirectory = data.slice().fill(listed, 4, 5).fill(listed, 12, 13)
+    const bytes = concatBytes([
+      zip.subarray(0, 31),
+      data,
+      zip.subarray(31, 81),
+      inDirectory,
+      zip.subarray(81),
+    ])
+    const view = new DataView(bytes.buffer)
+    view.setUint16(LOCAL.extraLength, data.length, true)
+    view.setUint16(54 + 30, data.length, true)
+    for (const at of [LOCAL.compressed, 54 + CENTRAL.compressed]) {
+      view.setUint32(at, 0xffffffff, true)
+      view.setUint32(at + 4, 0xffffffff, true)
+    }
+    view.setUint32(bytes.length - 22 + END.length, 47 + data.length, true)
+    view.setUint32(bytes.length - 22 + END.start, 54, true)
+    return { bytes, view }
+  }
+  const { zip } = plainZip()
+  const { bytes } = large(zip, 3, 3)
+  assert.deepEqual(extractEntry(listZip(bytes)[0] as ZipEntry, MAX), Uint8Array.of(1, 2, 3))
+  refusesListing(large(zip, 2, 3).bytes, 'other sizes in the header')
+  refusesListing(large(zip, 3, 2).bytes, 'other sizes in the directory')
+  const one = large(zip, 3, 3)
+  one.view.setUint32(LOCAL.size, 3, true)
+  refusesListing(one.bytes, 'one of two sizes')
+  const none = large(zip, 3, 3)
+  none.view.setUint16(31, 0x5455, true)
+  refusesListing(none.bytes, 'no sizes')
 })

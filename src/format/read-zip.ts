@@ -1,9 +1,9 @@
 // Format: the zip around an export, bytes -> entries; promises to believe no size that a file only declares, and one reading only.
 
-import { inflateRaw } from '#inflate'
-import { equalBytes } from './bytes.ts'
+import { concatBytes, equalBytes } from './bytes.ts'
 import { crc32 } from './crc32.ts'
 import { FormatError } from './format-error.ts'
+import { inflateRaw } from './inflate.ts'
 
 // APPNOTE.TXT 6.3, sections 4.3.7, 4.3.9, 4.3.12, 4.3.16, 4.4.4, 4.5.
 const LOCAL_HEADER = 0x04034b50
@@ -16,8 +16,11 @@ const DATA_DESCRIPTOR = 0x08074b50
 const ENCRYPTED = 0x2041
 /** Checksum and sizes follow the data. */
 const STREAMED = 0x0008
-/** Extra fields by which some readers take other sizes (zip64) or another name (Info-ZIP's Unicode path). */
-const REFUSED_EXTRAS = [0x0001, 0x7075]
+/** Sizes of 64 bits: where a size of 32 bits says that there are. */
+const ZIP64 = 0x0001
+const IN_ZIP64 = 0xffffffff
+/** By which some readers take another name. */
+const UNICODE_PATH = 0x7075
 const STORED = 0
 const DEFLATED = 8
 
@@ -30,9 +33,6 @@ export interface ZipEntry {
   readonly size: number
   readonly data: Uint8Array
 }
-
-/** Decompresses a stream that comes to `maxSize` bytes at the most; see inflate.ts. */
-export type Inflate = (compressed: Uint8Array, maxSize: number) => Promise<Uint8Array>
 
 /** An export has two entries; a few more may come some day. */
 const MAX_ENTRIES = 16
@@ -80,13 +80,23 @@ function checkPlaces(view: DataView, placed: readonly PlacedEntry[], directory: 
   if (covered !== directory) throw zipMalformed('there is more in it than its directory says')
 }
 
-/** Checksum and sizes between the data and `next`, behind a signature or not. @returns where they end */
-function checkDescriptor(view: DataView, { to, row }: PlacedEntry, next: number): number {
-  const hasSignature = next - to === 16 && view.getUint32(to, true) === DATA_DESCRIPTOR
-  const values = hasSignature ? to + 4 : to
-  if (next - values !== 12 || [0, 4, 8].some((at) => differs(view, values + at, row + 16 + at)))
-    throw zipMalformed('what follows an entry is not what its directory says')
+/** Checksum and sizes, of 32 or 64 bits, between the data and `next`, behind a signature or not. @returns where they end */
+function checkDescriptor(view: DataView, { to, entry }: PlacedEntry, next: number): number {
+  const length = next - to
+  const hasSignature =
+    (length === 16 || length === 24) && view.getUint32(to, true) === DATA_DESCRIPTOR
+  const at = hasSignature ? to + 4 : to
+  const { crc, size, data } = entry
+  const isRight =
+    next - at === 12
+      ? hasValues(view, at, [crc, data.length, size])
+      : next - at === 20 && hasValues(view, at, [crc, data.length, 0, size, 0])
+  if (!isRight) throw zipMalformed('what follows an entry is not what its directory says')
   return next
+}
+
+function hasValues(view: DataView, at: number, values: readonly number[]): boolean {
+  return values.every((value, index) => view.getUint32(at + 4 * index, true) === value)
 }
 
 /** The entry of a name. @throws FormatError `zip_entry_missing` */
@@ -100,33 +110,52 @@ export function findEntry(entries: readonly ZipEntry[], name: string): ZipEntry 
 const MAX_RATIO = 1_032
 
 /**
- * Decompresses an entry.
+ * Decompresses an entry piece by piece; a piece is valid until the next one is asked for.
  *
  * @param maxSize what it may come to, in bytes, whatever it declares
- * @throws FormatError `zip_too_large`, `zip_malformed`
+ * @throws FormatError `zip_too_large`, `zip_malformed`, also behind the last piece when size or checksum are wrong
  */
-export async function extractEntry(
-  entry: ZipEntry,
-  maxSize: number,
-  inflate: Inflate = inflateRaw,
-): Promise<Uint8Array> {
+export function* streamEntry(entry: ZipEntry, maxSize: number): Generator<Uint8Array, void> {
   const { name, method, data, size } = entry
   if (size > maxSize)
     throw new FormatError('zip_too_large', `${name} is larger than ${maxSize} bytes.`)
   if (method !== STORED && method !== DEFLATED)
     throw zipMalformed(`${name} is compressed in an unknown way`)
   if (size > data.length * MAX_RATIO) throw zipMalformed(`${name} declares an impossible size`)
-  const bytes = method === STORED ? data : await inflateEntry(entry, inflate)
-  if (bytes.length !== size || crc32(bytes, 0) !== entry.crc)
+  let crc = 0
+  let length = 0
+  for (const piece of method === STORED ? cut(data) : inflateEntry(entry)) {
+    crc = crc32(piece, crc)
+    length += piece.length
+    yield piece
+  }
+  if (length !== size || crc !== entry.crc)
     throw zipMalformed(`${name} is not what its directory says`)
-  return bytes
 }
 
-async function inflateEntry(entry: ZipEntry, inflate: Inflate): Promise<Uint8Array> {
-  try {
-    return await inflate(entry.data, entry.size)
-  } catch {
-    throw zipMalformed(`${entry.name} can't be decompressed to the size that it declares`)
+/** Decompresses a small entry at once. @throws FormatError `zip_too_large`, `zip_malformed` */
+export function extractEntry(entry: ZipEntry, maxSize: number): Uint8Array {
+  return concatBytes(Array.from(streamEntry(entry, maxSize), (piece) => piece.slice()))
+}
+
+const PIECE_BYTES = 65_536
+
+function* cut(data: Uint8Array): Generator<Uint8Array, void> {
+  for (let offset = 0; offset < data.length; offset += PIECE_BYTES)
+    yield data.subarray(offset, offset + PIECE_BYTES)
+}
+
+function* inflateEntry(entry: ZipEntry): Generator<Uint8Array, void> {
+  const pieces = inflateRaw(entry.data, entry.size)
+  for (;;) {
+    let next: IteratorResult<Uint8Array, void>
+    try {
+      next = pieces.next()
+    } catch {
+      throw zipMalformed(`${entry.name} can't be decompressed to the size that it declares`)
+    }
+    if (next.done === true) return
+    yield next.value
   }
 }
 
@@ -138,13 +167,12 @@ function findEnd(view: DataView): number {
   return end
 }
 
-/** An entry, where its header begins and its data ends, and where its row in the directory is. */
+/** An entry, where its header begins and its data ends, and how long its row in the directory is. */
 interface PlacedEntry {
   readonly entry: ZipEntry
   readonly from: number
   readonly to: number
   readonly isStreamed: boolean
-  readonly row: number
   readonly length: number
 }
 
@@ -158,20 +186,20 @@ function readEntry(bytes: Uint8Array, view: DataView, offset: number, end: numbe
     throw zipMalformed('its directory is broken')
   const nameAt = offset + CENTRAL_BYTES
   const name = bytes.subarray(nameAt, nameAt + nameLength)
-  checkExtra(view, nameAt + nameLength, extraLength)
+  const sizes = readSizes(view, offset + 20, nameAt + nameLength, extraLength)
   const from = view.getUint32(offset + 42, true)
-  const data = checkOwnHeader(bytes, view, offset, from, name)
-  const to = data + view.getUint32(offset + 20, true)
+  const data = checkOwnHeader(bytes, view, offset, from, name, sizes)
+  const to = data + sizes.compressed
   if (to > bytes.length) throw zipMalformed('an entry ends early')
   const entry = {
     name: String.fromCharCode(...name),
     method: view.getUint16(offset + 10, true),
     crc: view.getUint32(offset + 16, true),
-    size: view.getUint32(offset + 24, true),
+    size: sizes.size,
     data: bytes.subarray(data, to),
   }
   const isStreamed = (view.getUint16(offset + 8, true) & STREAMED) !== 0
-  return { entry, from, to, isStreamed, row: offset, length }
+  return { entry, from, to, isStreamed, length }
 }
 
 /** That an entry's own header, at `from`, says what its row in the directory says. @returns where its data begins */
@@ -181,45 +209,72 @@ function checkOwnHeader(
   row: number,
   from: number,
   name: Uint8Array,
+  listed: Sizes,
 ): number {
   if (from + LOCAL_BYTES > row || view.getUint32(from, true) !== LOCAL_HEADER)
     throw zipMalformed('an entry is missing')
   const flags = view.getUint16(row + 8, true)
-  const method = view.getUint16(row + 10, true)
   const nameLength = view.getUint16(from + 26, true)
   const nameAt = from + LOCAL_BYTES
-  const isStreamed = (flags & STREAMED) !== 0
+  const extraLength = view.getUint16(from + 28, true)
+  const data = nameAt + nameLength + extraLength
+  if (data > row) throw zipMalformed('an entry ends early')
+  const own = readSizes(view, from + 18, nameAt + nameLength, extraLength)
+  const mayBeZero = (flags & STREAMED) !== 0
+  const isRight = (value: number, expected: number) =>
+    value === expected || (mayBeZero && value === 0)
   if (
     view.getUint16(from + 6, true) !== flags ||
-    view.getUint16(from + 8, true) !== method ||
+    view.getUint16(from + 8, true) !== view.getUint16(row + 10, true) ||
     !equalBytes(name, bytes.subarray(nameAt, nameAt + nameLength)) ||
-    [0, 4, 8].some(
-      (at) =>
-        differs(view, from + 14 + at, row + 16 + at) &&
-        !(isStreamed && view.getUint32(from + 14 + at, true) === 0),
-    )
+    !isRight(view.getUint32(from + 14, true), view.getUint32(row + 16, true)) ||
+    !isRight(own.compressed, listed.compressed) ||
+    !isRight(own.size, listed.size)
   )
     throw zipMalformed('an entry is not what its directory says')
   if (flags & ENCRYPTED) throw zipMalformed('an entry is encrypted')
-  if (isStreamed && method === STORED) throw zipMalformed('an entry does not say where it ends')
-  const extraLength = view.getUint16(from + 28, true)
-  checkExtra(view, nameAt + nameLength, extraLength)
-  return nameAt + nameLength + extraLength
+  return data
 }
 
-function differs(view: DataView, a: number, b: number): boolean {
-  return view.getUint32(a, true) !== view.getUint32(b, true)
+/** Of an entry, in bytes. */
+interface Sizes {
+  readonly compressed: number
+  readonly size: number
 }
 
-/** Extra fields: an id and a length of 16 bits each, then as many bytes. */
-function checkExtra(view: DataView, start: number, length: number): void {
-  const end = start + length
-  let offset = start
-  while (offset + 4 <= Math.min(end, view.byteLength)) {
-    if (REFUSED_EXTRAS.includes(view.getUint16(offset, true)))
-      throw zipMalformed('an entry has fields that not every reader understands')
-    offset += 4 + view.getUint16(offset + 2, true)
+/** The sizes at `at`, or where they lie when they have 64 bits: in the extra fields (section 4.5.3). */
+function readSizes(view: DataView, at: number, extraAt: number, extraLength: number): Sizes {
+  const compressed = view.getUint32(at, true)
+  const size = view.getUint32(at + 4, true)
+  const large = findLargeSizes(view, extraAt, extraLength)
+  const isLarge = [size, compressed].map((each) => each === IN_ZIP64)
+  const expected = isLarge.filter(Boolean).length * 8
+  if (large.length !== expected || (large.at === undefined) !== (expected === 0))
+    throw zipMalformed('an entry has fields that not every reader understands')
+  let next = large.at ?? 0
+  const read = (value: number, isElsewhere: boolean | undefined) => {
+    if (!isElsewhere) return value
+    next += 8
+    return view.getUint32(next - 8, true) + view.getUint32(next - 4, true) * 2 ** 32
   }
+  // The size comes first there.
+  const sizes = { size: read(size, isLarge[0]), compressed: 0 }
+  return { ...sizes, compressed: read(compressed, isLarge[1]) }
+}
+
+/** Extra fields: an id and a length of 16 bits each, then as many bytes. @returns where the sizes of 64 bits are */
+function findLargeSizes(view: DataView, start: number, extraLength: number) {
+  const end = Math.min(start + extraLength, view.byteLength)
+  let found: { readonly at: number | undefined; readonly length: number } | undefined
+  for (let offset = start; offset + 4 <= end;) {
+    const id = view.getUint16(offset, true)
+    const length = view.getUint16(offset + 2, true)
+    if (id === UNICODE_PATH || (id === ZIP64 && (found || offset + 4 + length > end)))
+      throw zipMalformed('an entry has fields that not every reader understands')
+    if (id === ZIP64) found = { at: offset + 4, length }
+    offset += 4 + length
+  }
+  return found ?? { at: undefined, length: 0 }
 }
 
 function zipMalformed(problem: string): FormatError {

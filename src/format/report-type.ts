@@ -11,6 +11,9 @@ export const EXPORT_REPORT_TYPES: Readonly<Record<ReportType, number>> = {
   negative: 5,
 }
 
+/** What phones are told to forget. */
+export const REVOKED = EXPORT_REPORT_TYPES.negative
+
 /** Names of all numbers that an export file may hold. */
 export const REPORT_TYPE_NAMES: readonly string[] = [
   'UNKNOWN',

@@ -21,11 +21,44 @@ const ROUND = Int32Array.from(PRIMES, (prime) => fraction(Math.cbrt(prime)))
 const WORDS = new Int32Array(64)
 const STATE = new Int32Array(8)
 const BLOCK = new DataView(new ArrayBuffer(BLOCK_BYTES))
+const BLOCK_AS_BYTES = new Uint8Array(BLOCK.buffer)
 const INNER = new Uint8Array(32)
 
 /** SHA-256 (FIPS 180-4): 32 bytes. */
 export function sha256(message: Uint8Array): Uint8Array {
   return finish(INITIAL, message, 0, new Uint8Array(32))
+}
+
+/** A digest of pieces, one behind the other. */
+export interface Sha256 {
+  update(piece: Uint8Array): void
+  /** 32 bytes. To be called once, at the end. */
+  digest(): Uint8Array
+}
+
+/** SHA-256 of what comes in pieces: nothing but the last few bytes is held. */
+export function startSha256(): Sha256 {
+  const state = Int32Array.from(INITIAL)
+  const rest = new Uint8Array(BLOCK_BYTES)
+  let filled = 0
+  let before = 0
+  return {
+    update(piece) {
+      for (let offset = 0; offset < piece.length;) {
+        const length = Math.min(BLOCK_BYTES - filled, piece.length - offset)
+        for (let index = 0; index < length; index++)
+          rest[filled + index] = piece[offset + index] as number
+        offset += length
+        filled += length
+        if (filled < BLOCK_BYTES) return
+        BLOCK_AS_BYTES.set(rest)
+        compress(state)
+        before += BLOCK_BYTES
+        filled = 0
+      }
+    },
+    digest: () => finish(state, rest.subarray(0, filled), before, new Uint8Array(32)),
+  }
 }
 
 /** HMAC-SHA256 (RFC 2104): 32 bytes. */

@@ -28,14 +28,22 @@ export function encodeSignatureInfo(info: SignatureInfo): Uint8Array {
   return writer.finish()
 }
 
-/** The message that the reader stands at. @throws FormatError `protobuf_malformed` */
-export function readSignatureInfo(reader: ProtobufReader): SignatureInfo {
+/**
+ * The message that the reader stands at.
+ *
+ * @param before what the same field said before: a message that comes in parts is one
+ * @throws FormatError `protobuf_malformed`
+ */
+export function readSignatureInfo(
+  reader: ProtobufReader,
+  before: SignatureInfo = NO_SIGNATURE_INFO,
+): SignatureInfo {
   const { start, end } = reader.delimited()
   const fields = new ProtobufReader(reader.bytes, start, end)
-  const info = { ...NO_SIGNATURE_INFO }
+  const info = { ...before }
   while (!fields.done) {
     const { field, wireType } = readTag(fields)
-    if (wireType !== LENGTH_DELIMITED || field < 3 || field > 5) fields.skip(wireType)
+    if (wireType !== LENGTH_DELIMITED || field < 3 || field > 5) fields.skip(wireType, field)
     else if (field === 3) info.verificationKeyVersion = readText(fields)
     else if (field === 4) info.verificationKeyId = readText(fields)
     else info.signatureAlgorithm = readText(fields)

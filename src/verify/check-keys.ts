@@ -3,7 +3,8 @@
 import { compareBytes } from '../format/bytes.ts'
 import { readExport, type ExportEntry, type ExportHeader } from '../format/gaen-export.ts'
 import { INTERVAL_SECONDS, INTERVALS_PER_DAY } from '../format/intervals.ts'
-import { REPORT_TYPE_NAMES } from '../format/report-type.ts'
+import { EXPORT_REPORT_TYPES, REPORT_TYPE_NAMES } from '../format/report-type.ts'
+import { countRepeats } from './key-set.ts'
 import { VerificationError, type Finding, type VerificationProblem } from './verification-error.ts'
 
 /** What an export holds, as far as one can say without holding it. */
@@ -19,36 +20,48 @@ const LAST_INTERVAL = Math.floor((2 ** 32 - 1) / INTERVAL_SECONDS)
 /** Keys of people who fell ill earlier or later are no use to phones. */
 const MAX_ONSET_DAYS = 14
 const MAX_TRANSMISSION_RISK = 8
+/** A key is uploaded until 15 days after its day; a revision follows until the report is erased, 18 days after that. */
+const MAX_AGE_DAYS = { keys: 16, revisedKeys: 34 }
 
 /**
  * Reads a whole export.bin.
  *
- * @throws VerificationError of the first key that breaks a rule, `window_invalid`, `batch_inconsistent`
+ * @param open gives it from its beginning, in one piece or several
+ * @param maxKeys in both lists together
+ * @throws VerificationError of the first key that breaks a rule, `too_many_keys`, `window_invalid`, `batch_inconsistent`
  * @throws FormatError `header_wrong`, `protobuf_malformed`
  */
-export function checkContents(exportBin: Uint8Array): ExportContents {
+export function checkContents(
+  open: () => Uint8Array | Iterable<Uint8Array>,
+  maxKeys: number,
+): ExportContents {
   const lists = { keys: startList(), revisedKeys: startList() }
-  let lastEnd = 0
+  const spans = { keys: startSpan(), revisedKeys: startSpan() }
   let farOnset = 0
-  const entries = readExport(exportBin)
+  let revoked = 0
+  const entries = readExport(open())
   let next = entries.next()
   for (; next.done !== true; next = entries.next()) {
     const { list, key } = next.value
     checkKey(next.value, lists[list].count)
     addToList(lists[list], key.keyData)
-    lastEnd = Math.max(lastEnd, key.rollingStart + key.rollingPeriod)
+    if (lists.keys.count + lists.revisedKeys.count > maxKeys)
+      throw new VerificationError('too_many_keys', `The file has more than ${maxKeys} keys.`)
+    addToSpan(spans[list], key.rollingStart, key.rollingPeriod)
     if (Math.abs(key.daysSinceOnset ?? 0) > MAX_ONSET_DAYS) farOnset++
+    if (list === 'keys' && key.reportType === EXPORT_REPORT_TYPES.negative) revoked++
   }
   const header = next.value
   checkHeader(header)
   const findings = [
-    ...findOrder(exportBin, 'keys', lists),
-    ...findOrder(exportBin, 'revisedKeys', lists),
+    ...findOrder(open, 'keys', lists),
+    ...findOrder(open, 'revisedKeys', lists),
+    ...findImplausible(spans, header),
   ]
-  if (lastEnd * INTERVAL_SECONDS > header.endTimestamp)
+  if (revoked > 0)
     findings.push({
-      code: 'keys_still_valid',
-      sentence: 'A key was still in use when the file was made: its identifiers could be replayed.',
+      code: 'keys_revoked',
+      sentence: `${revoked} keys are published for the first time and revoked at once: phones never needed them.`,
     })
   if (farOnset > 0)
     findings.push({
@@ -99,6 +112,48 @@ function checkKey({ list, key }: ExportEntry, index: number): void {
     refuse('report_type_wrong', `has the unknown report type ${reportType}`)
 }
 
+/** From when to when the keys of a list were in use, in intervals. */
+interface Span {
+  firstStart: number
+  lastStart: number
+  lastEnd: number
+}
+
+function startSpan(): Span {
+  return { firstStart: Infinity, lastStart: 0, lastEnd: 0 }
+}
+
+function addToSpan(span: Span, start: number, period: number): void {
+  span.firstStart = Math.min(span.firstStart, start)
+  span.lastStart = Math.max(span.lastStart, start)
+  span.lastEnd = Math.max(span.lastEnd, start + period)
+}
+
+function findImplausible(
+  spans: Readonly<Record<ExportEntry['list'], Span>>,
+  { startTimestamp, endTimestamp }: ExportHeader,
+): Finding[] {
+  const findings: Finding[] = []
+  const { keys, revisedKeys } = spans
+  if (Math.max(keys.lastEnd, revisedKeys.lastEnd) * INTERVAL_SECONDS > endTimestamp)
+    findings.push({
+      code: 'keys_still_valid',
+      sentence: 'A key was still in use when the file was made: its identifiers could be replayed.',
+    })
+  if (Math.max(keys.lastStart, revisedKeys.lastStart) * INTERVAL_SECONDS >= endTimestamp)
+    findings.push({
+      code: 'keys_in_future',
+      sentence: "A key begins only after the file's time span: nobody can have used it yet.",
+    })
+  for (const list of ['keys', 'revisedKeys'] as const)
+    if (spans[list].firstStart * INTERVAL_SECONDS < startTimestamp - MAX_AGE_DAYS[list] * 86_400)
+      findings.push({
+        code: 'keys_too_old',
+        sentence: `One of ${list} began more than ${MAX_AGE_DAYS[list]} days before the file's time span: no phone remembers whom it met then.`,
+      })
+  return findings
+}
+
 /** How far the order of a list was followed. */
 interface ListState {
   count: number
@@ -120,18 +175,18 @@ function addToList(state: ListState, keyData: Uint8Array): void {
 }
 
 function findOrder(
-  exportBin: Uint8Array,
+  open: () => Uint8Array | Iterable<Uint8Array>,
   list: ExportEntry['list'],
   lists: Readonly<Record<ExportEntry['list'], ListState>>,
 ): Finding[] {
   const findings: Finding[] = []
-  const { sorted, repeated } = lists[list]
+  const { sorted, repeated, count } = lists[list]
   if (!sorted)
     findings.push({
       code: 'keys_unsorted',
       sentence: `${list} are not sorted: their order may show which belong together.`,
     })
-  const repeats = sorted ? repeated : countRepeats(exportBin, list)
+  const repeats = sorted ? repeated : countRepeats(keysOf(open, list), count)
   if (repeats > 0)
     findings.push({
       code: 'keys_repeated',
@@ -140,16 +195,9 @@ function findOrder(
   return findings
 }
 
-/** Sorts positions rather than keys: a position has 8 bytes. */
-function countRepeats(exportBin: Uint8Array, list: ExportEntry['list']): number {
-  const positions: number[] = []
-  for (const entry of readExport(exportBin))
-    if (entry.list === list) positions.push(entry.key.keyData.byteOffset - exportBin.byteOffset)
-  const keyAt = (position: number) => exportBin.subarray(position, position + 16)
-  const sorted = Float64Array.from(positions).sort((a, b) => compareBytes(keyAt(a), keyAt(b)))
-  let repeats = 0
-  for (let index = 1; index < sorted.length; index++)
-    if (compareBytes(keyAt(sorted[index - 1] as number), keyAt(sorted[index] as number)) === 0)
-      repeats++
-  return repeats
+function* keysOf(
+  open: () => Uint8Array | Iterable<Uint8Array>,
+  list: ExportEntry['list'],
+): Generator<Uint8Array, void> {
+  for (const { list: found, key } of readExport(open())) if (found === list) yield key.keyData
 }

@@ -4,6 +4,7 @@ export { deriveIdentifiers, deriveMetadataKey, cipherMetadata } from '../format/
 export type { ExportEntry, ExportHeader, ExportKey } from '../format/gaen-export.ts'
 export { EXPORT_REPORT_TYPES, REPORT_TYPE_NAMES, type ReportType } from '../format/report-type.ts'
 export type { SignatureInfo } from '../format/signature-info.ts'
+export { startAudit, type FeedAudit } from './audit-feed.ts'
 export type { CheckedSignature } from './check-signatures.ts'
 export type { DownloadOptions } from './feed-source.ts'
 export type { FeedState } from './feed-state.ts'
@@ -19,6 +20,9 @@ export {
 } from './match.ts'
 export type { TrustedKey } from './trusted-keys.ts'
 export {
+  FINDING_CODES,
+  VERDICTS,
+  VERIFICATION_PROBLEMS,
   VerificationError,
   type Finding,
   type FindingCode,

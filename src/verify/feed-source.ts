@@ -1,7 +1,8 @@
 // Verify: where a feed is read from; promises that no more is read than asked for, and nothing from elsewhere.
 
-import { concatBytes } from '../format/bytes.ts'
+import { collectPieces } from '#collect'
 import type { Limits } from './limits.ts'
+import { releaseBytes, startSpareBuffer, type SpareBuffer } from './release-bytes.ts'
 import { VerificationError } from './verification-error.ts'
 
 /** A feed's bytes, wherever they lie. */
@@ -14,6 +15,8 @@ export interface FeedSource {
    * @throws VerificationError `download_failed`, `file_missing`, `file_too_large`
    */
   readFile(name: string, maxBytes: number): Promise<Uint8Array>
+  /** Takes back what `readFile` gave: nobody reads it any more. Left out where others may. */
+  release?(bytes: Uint8Array): void
 }
 
 /** What downloads need besides an address. */
@@ -37,11 +40,16 @@ export function httpFeed(index: string, limits: Limits, options: DownloadOptions
       'The address of the index must begin with https:// or http://.',
     )
   const base = new URL('..', index)
+  const spare = startSpareBuffer()
   return {
     readIndex: () =>
-      download(index, limits.maxIndexBytes, 'index_too_large', limits, options, 'no-cache'),
+      download(index, limits.maxIndexBytes, 'index_too_large', limits, {
+        ...options,
+        cache: 'no-cache',
+      }),
     readFile: (name, maxBytes) =>
-      download(new URL(name, base).href, maxBytes, 'file_too_large', limits, options),
+      download(new URL(name, base).href, maxBytes, 'file_too_large', limits, { ...options, spare }),
+    release: (bytes) => spare.giveBack(bytes),
   }
 }
 
@@ -56,6 +64,7 @@ export function limitLook(source: FeedSource, limits: Pick<Limits, 'maxLookBytes
     )
   return {
     readIndex: () => source.readIndex(),
+    release: (bytes) => source.release?.(bytes),
     async readFile(name, maxBytes) {
       if (left <= 0) throw refuse()
       const max = Math.min(left, maxBytes)
@@ -82,17 +91,23 @@ export async function download(
   maxBytes: number,
   tooLarge: 'index_too_large' | 'file_too_large',
   limits: Pick<Limits, 'timeoutMs'>,
-  options: DownloadOptions,
-  cache: 'default' | 'no-cache' = 'default',
+  options: DownloadOptions & {
+    readonly cache?: 'no-cache'
+    /** Where the bytes are to lie. */
+    readonly spare?: SpareBuffer
+  },
 ): Promise<Uint8Array> {
   checkAddress(url)
   const timeout = AbortSignal.timeout(limits.timeoutMs)
   const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal])
   const request = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
   try {
+    const { cache = 'default' } = options
     const response = await request(url, { signal, redirect: 'manual', cache })
     checkStatus(response, url)
-    return await readBody(response, maxBytes, tooLarge, url)
+    checkEncoding(response, url)
+    const refuse = () => new VerificationError(tooLarge, `${url} has more than ${maxBytes} bytes.`)
+    return await readBody(response, maxBytes, refuse, options.spare)
   } catch (cause) {
     if (cause instanceof VerificationError) throw cause
     options.signal?.throwIfAborted()
@@ -126,25 +141,56 @@ function checkStatus(response: Response, url: string): void {
 async function readBody(
   response: Response,
   maxBytes: number,
-  tooLarge: 'index_too_large' | 'file_too_large',
-  url: string,
+  refuse: () => VerificationError,
+  spare: SpareBuffer = startSpareBuffer(),
 ): Promise<Uint8Array> {
-  const refuse = () => new VerificationError(tooLarge, `${url} has more than ${maxBytes} bytes.`)
   const reader = response.body?.getReader()
   if (reader === undefined) return new Uint8Array()
-  const pieces: Uint8Array[] = []
+  let bytes = spare.take() ?? new Uint8Array()
   let size = 0
   try {
     if (Number(response.headers.get('content-length') ?? 0) > maxBytes) throw refuse()
     for (;;) {
       const { done, value } = await reader.read()
-      if (done) return concatBytes(pieces)
+      if (done) return bytes.subarray(0, size)
+      if (size + value.length > maxBytes) throw refuse()
+      if (size + value.length > bytes.length) bytes = grow(bytes, size + value.length, maxBytes)
+      bytes.set(value, size)
       size += value.length
-      if (size > maxBytes) throw refuse()
-      pieces.push(value)
+      if (Math.floor(size / COLLECT_BYTES) > Math.floor((size - value.length) / COLLECT_BYTES))
+        collectPieces()
     }
   } catch (error) {
+    spare.giveBack(bytes)
     await reader.cancel().catch(() => undefined)
     throw error
   }
+}
+
+const SMALL_BYTES = 2 ** 20
+const COLLECT_BYTES = 2 ** 20
+
+/**
+ * Room for a body: soon for all that it may have, rather than twice as much again and again, when what was before lies beside what
+ * comes. Systems give memory when it is used.
+ */
+function grow(bytes: Uint8Array<ArrayBuffer>, needed: number, most: number) {
+  const grown = new Uint8Array(
+    needed > SMALL_BYTES ? most : Math.min(most, Math.max(needed, 2 * bytes.length)),
+  )
+  grown.set(bytes)
+  releaseBytes(bytes)
+  return grown
+}
+
+/** What fetch asks for by itself. Others take more memory to decompress than all that is read here: zstd as much as a server likes. */
+const ENCODINGS = ['', 'identity', 'gzip', 'x-gzip', 'deflate', 'br']
+
+function checkEncoding(response: Response, url: string): void {
+  const encoding = response.headers.get('content-encoding') ?? ''
+  if (!ENCODINGS.includes(encoding.trim().toLowerCase()))
+    throw new VerificationError(
+      'download_failed',
+      `${url} is compressed in a way that was not asked for.`,
+    )
 }

@@ -11,9 +11,9 @@ import { verifyExportWith, type VerifiedExport } from './verify-export.ts'
 
 /** What comes out of a feed. */
 export type FeedEvent =
-  /** A key, or a key with other metadata than before. `keyData` is a view of the whole file: copy it to keep it. */
+  /** A key, or a key with other metadata than before. */
   | { readonly type: 'key' | 'revisedKey'; readonly key: ExportKey; readonly file: string }
-  /** All keys of a file were given. */
+  /** All keys of a file were given. Its entries() can be read until the next event is asked for: then its bytes are given back. */
   | { readonly type: 'file'; readonly file: string; readonly export: VerifiedExport }
   /**
    * A file was not believed; none of its keys was given, and the next look tries it again, unless it is `file_repeated`: the
@@ -67,7 +67,7 @@ export async function* followFiles(
   let refused = 0
   for (const file of readIndex(await look.readIndex(), limits)) {
     if (memory.hasSeen(file)) continue
-    const verified = await readOne(look, file, keys, limits)
+    const { zip, verified } = await readOne(look, file, keys, limits)
     const error = verified instanceof VerificationError ? verified : findRepeat(memory, verified)
     if (error !== undefined && ++refused > limits.maxRefusedFiles)
       throw new VerificationError(
@@ -75,8 +75,10 @@ export async function* followFiles(
         `More than ${limits.maxRefusedFiles} files of the feed are not believed.`,
       )
     if (error !== undefined) yield { type: 'refused', file, error }
+    else if (!(verified instanceof VerificationError))
+      yield { type: 'file', file, export: verified }
+    look.release?.(zip)
     if (verified instanceof VerificationError) continue
-    if (error === undefined) yield { type: 'file', file, export: verified }
     // Only now: whoever stops in the midst of a file gets it again.
     memory.remember(file, verified)
     yield { type: 'state', state: memory.state() }
@@ -90,24 +92,34 @@ async function readOne(
   file: string,
   keys: readonly LoadedKey[],
   limits: Limits,
-): Promise<VerifiedExport | VerificationError> {
+): Promise<{ zip: Uint8Array; verified: VerifiedExport | VerificationError }> {
+  let zip: Uint8Array = new Uint8Array()
   try {
-    const zip = await source.readFile(file, limits.maxFileBytes)
-    const verified = await verifyExportWith(zip, keys, limits)
+    zip = await source.readFile(file, limits.maxFileBytes)
+    const verified = verifyExportWith(zip, keys, limits)
     checkName(file, verified)
-    return verified
+    return { zip, verified }
   } catch (error) {
-    if (error instanceof VerificationError && error.verdict !== 'unavailable') return error
+    if (error instanceof VerificationError && error.verdict !== 'unavailable')
+      return { zip, verified: error }
     throw error
   }
 }
 
-/** A server that gives one file under another's name withholds the other. */
+/** Numbers of files have five digits. */
+const MAX_SPLIT = 99_999
+
+/**
+ * A server that gives one file under another's name withholds the other. A window that was split into several files has one end in all
+ * names; their headers add each file's number, from 1, so that phones tell them apart.
+ */
 function checkName(file: string, { header }: VerifiedExport): void {
   const named = parseFileName(file)
+  if (named === undefined) return
+  const { start, end, number } = named
   if (
-    named !== undefined &&
-    (named.start !== header.startTimestamp || named.end !== header.endTimestamp)
+    start !== header.startTimestamp ||
+    (end !== header.endTimestamp && (number > MAX_SPLIT || end + number !== header.endTimestamp))
   )
     throw new VerificationError(
       'name_differs',

@@ -22,8 +22,8 @@ test('the keys of a signed file are given once, under whatever names and in what
   const { name, bytes } = hourFile(1)
   const names = Array.from({ length: 5 }, (_, number) => name.replace('-00001', `-0000${number}`))
   const [bin, sig] = ['export.bin', 'export.sig'].map((entry) => findEntry(listZip(bytes), entry))
-  const others = { 'export.sig': await extractEntry(sig as ZipEntry, 1_000), other: bytes }
-  const rezipped = makeZip({ 'export.bin': await extractEntry(bin as ZipEntry, 1_000), ...others })
+  const others = { 'export.sig': extractEntry(sig as ZipEntry, 1_000), other: bytes }
+  const rezipped = makeZip({ 'export.bin': extractEntry(bin as ZipEntry, 1_000), ...others })
   for (const [number, each] of names.entries())
     files.set(`/exports/${each}`, number < 3 ? bytes : rezipped)
   files.set('/exports/us/index.txt', names.join('\n'))

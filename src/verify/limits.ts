@@ -2,10 +2,12 @@
 
 /** Sizes in bytes. */
 export interface Limits {
-  /** A zip as it is downloaded. */
+  /** A zip as it is downloaded, which lies in memory: 1,000,000 keys have 19 MB. */
   readonly maxFileBytes: number
-  /** An export.bin: 1,000,000 keys have 34 MB. */
+  /** An export.bin, which is never held as a whole: 1,000,000 keys have 34 MB. */
   readonly maxExportBytes: number
+  /** Keys of a file, both lists together; and of a feed, as far as its files are compared with each other. */
+  readonly maxKeys: number
   /** All files of one look at a feed, also those that are refused. */
   readonly maxLookBytes: number
   /** Files of one look that are not believed. */
@@ -19,8 +21,9 @@ export interface Limits {
 
 /** Enough for any feed known, little enough for a phone. */
 export const DEFAULT_LIMITS: Limits = {
-  maxFileBytes: 24 * 2 ** 20,
+  maxFileBytes: 20 * 2 ** 20,
   maxExportBytes: 48 * 2 ** 20,
+  maxKeys: 1_500_000,
   maxLookBytes: 512 * 2 ** 20,
   // More than the hourly files of 14 days, which another signing key may have made.
   maxRefusedFiles: 500,

@@ -1,5 +1,6 @@
 // Verify: the public keys that a client trusts; promises that there is at least one, and that each is what it says.
 
+import { readPoint, verifyDigest } from '../format/p256.ts'
 import { decodePem } from '../format/pem.ts'
 import { VerificationError } from './verification-error.ts'
 
@@ -17,8 +18,8 @@ export interface TrustedKey {
 export interface LoadedKey {
   readonly keyId: string | undefined
   readonly keyVersion: string | undefined
-  /** Whether `numbers` (r and s, 32 bytes each) sign `message`: ECDSA on P-256 with SHA-256. */
-  verify(numbers: Uint8Array, message: Uint8Array): Promise<boolean>
+  /** Whether `numbers` (r and s, 32 bytes each) sign a SHA-256 digest: ECDSA on P-256. */
+  verify(numbers: Uint8Array, digest: Uint8Array): boolean
 }
 
 /** @throws VerificationError `trusted_key_invalid`, also when there is none: nothing can be believed then */
@@ -29,17 +30,19 @@ export async function loadTrustedKeys(keys: readonly TrustedKey[]): Promise<Load
 }
 
 const P256 = { name: 'ECDSA', namedCurve: 'P-256' }
-const ES256 = { name: 'ECDSA', hash: 'SHA-256' }
 
 async function loadKey({ publicKey, keyId, keyVersion }: TrustedKey): Promise<LoadedKey> {
   const { subtle } = globalThis.crypto
   try {
     const bytes = decodePem('PUBLIC KEY', publicKey) as Uint8Array<ArrayBuffer>
-    const key = await subtle.importKey('spki', bytes, P256, false, ['verify'])
+    // The platform reads the key. It can't use it, since it takes whole messages only: a file would have to be in memory.
+    const key = await subtle.importKey('spki', bytes, P256, true, ['verify'])
+    const point = readPoint(new Uint8Array(await subtle.exportKey('raw', key)))
+    if (point === undefined) throw new RangeError('a point that is none of the curve')
     return {
       keyId,
       keyVersion,
-      verify: (numbers, message) => subtle.verify(ES256, key, numbers, message),
+      verify: (numbers, digest) => verifyDigest(point, numbers, digest),
     }
   } catch (cause) {
     throw new VerificationError(

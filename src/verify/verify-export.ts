@@ -1,11 +1,12 @@
 // Verify: one export file, from zip to keys; promises that no key is handed on before a trusted signature over all of them was checked.
 
+import { startSha256 } from '#digest'
 import { encodeHex } from '../format/bytes.ts'
 import { FormatError } from '../format/format-error.ts'
 import { readExport, type ExportEntry, type ExportHeader } from '../format/gaen-export.ts'
 import { decodeSignatureList, type ExportSignature } from '../format/gaen-signature.ts'
 import { isPlainName } from '../format/printable.ts'
-import { extractEntry, findEntry, listZip } from '../format/read-zip.ts'
+import { extractEntry, findEntry, listZip, streamEntry } from '../format/read-zip.ts'
 import { checkContents } from './check-keys.ts'
 import {
   checkSignatures,
@@ -27,7 +28,10 @@ export interface VerifiedExport {
   readonly digest: string
   /** What is odd, though nothing that makes the file invalid. */
   readonly findings: readonly Finding[]
-  /** The keys, one by one. `keyData` is a view of the whole file: copy it to keep it. */
+  /**
+   * The keys, one by one, decompressed anew with each call, so that a file never lies in memory as a whole: leave the zip's bytes
+   * as they are until then.
+   */
   entries(): Generator<ExportEntry, unknown>
 }
 
@@ -41,35 +45,47 @@ export async function verifyExport(
   trustedKeys: readonly TrustedKey[],
   limits: Partial<Limits> = {},
 ): Promise<VerifiedExport> {
-  return await verifyExportWith(zip, await loadTrustedKeys(trustedKeys), {
+  return verifyExportWith(zip, await loadTrustedKeys(trustedKeys), {
     ...DEFAULT_LIMITS,
     ...limits,
   })
 }
 
 /** As {@link verifyExport}, with keys that were loaded before. */
-export async function verifyExportWith(
+export function verifyExportWith(
   zip: Uint8Array,
   keys: readonly LoadedKey[],
   limits: Limits,
-): Promise<VerifiedExport> {
-  try {
-    const { exportBin, signatureList, findings } = await unpack(zip, limits)
+): VerifiedExport {
+  return asVerification(() => {
+    const { open, signatureList, findings } = unpack(zip, limits)
     // First: a stranger's file is not worth the work of reading its keys.
-    const signatures = await checkSignatures(exportBin, signatureList, keys)
-    const contents = checkContents(exportBin)
+    const digest = digestOf(open())
+    const signatures = checkSignatures(digest, signatureList, keys)
+    const contents = checkContents(open, limits.maxKeys)
     checkBatch(contents.header, signatureList)
     return {
       ...contents,
       signatures,
-      digest: await digestOf(exportBin),
+      digest: encodeHex(digest),
       findings: [
         ...findings,
         ...contents.findings,
         ...findSignatureOddities(signatures, contents.header.signatureInfos),
       ],
-      entries: () => readExport(exportBin),
+      entries() {
+        if (zip.length === 0)
+          throw new RangeError('the file was given back: read its keys before the next event')
+        return readExport(open())
+      },
     }
+  })
+}
+
+/** What a broken file is called here. */
+export function asVerification<Value>(read: () => Value): Value {
+  try {
+    return read()
   } catch (error) {
     if (error instanceof FormatError)
       throw new VerificationError(error.code, error.message, { cause: error })
@@ -77,9 +93,10 @@ export async function verifyExportWith(
   }
 }
 
-async function digestOf(exportBin: Uint8Array): Promise<string> {
-  const bytes = exportBin as Uint8Array<ArrayBuffer>
-  return encodeHex(new Uint8Array(await globalThis.crypto.subtle.digest('SHA-256', bytes)))
+function digestOf(pieces: Iterable<Uint8Array>): Uint8Array {
+  const hash = startSha256()
+  for (const piece of pieces) hash.update(piece)
+  return hash.digest()
 }
 
 const BIN = 'export.bin'
@@ -87,7 +104,16 @@ const SIG = 'export.sig'
 // A signature has 150 bytes.
 const MAX_SIG_BYTES = 16_384
 
-async function unpack(zip: Uint8Array, limits: Limits) {
+/** The parts of a file that nobody believes yet. */
+export interface UnpackedExport {
+  /** export.bin from its beginning, in pieces. */
+  open(): Iterable<Uint8Array>
+  readonly signatureList: readonly ExportSignature[]
+  readonly findings: readonly Finding[]
+}
+
+/** Takes a zip apart. @throws VerificationError, FormatError */
+export function unpack(zip: Uint8Array, limits: Limits): UnpackedExport {
   if (zip.length > limits.maxFileBytes)
     throw new VerificationError(
       'file_too_large',
@@ -95,15 +121,14 @@ async function unpack(zip: Uint8Array, limits: Limits) {
     )
   const entries = listZip(zip)
   const [bin, sig] = [findEntry(entries, BIN), findEntry(entries, SIG)]
-  const signatureList = decodeSignatureList(await extractEntry(sig, MAX_SIG_BYTES))
-  const exportBin = await extractEntry(bin, limits.maxExportBytes)
+  const signatureList = decodeSignatureList(extractEntry(sig, MAX_SIG_BYTES))
   const findings = entries
     .filter((entry) => entry !== bin && entry !== sig)
     .map(({ name }): Finding => ({
       code: 'entry_unknown',
       sentence: `The zip has an entry ${isPlainName(name) ? `"${name}"` : 'with an odd name'} that phones don't read.`,
     }))
-  return { exportBin, signatureList, findings }
+  return { open: () => streamEntry(bin, limits.maxExportBytes), signatureList, findings }
 }
 
 /** A signature that leaves the batch out says nothing; one that names it must name the file's. */

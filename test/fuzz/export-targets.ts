@@ -1,12 +1,13 @@
 // Fuzzing: export files and feeds as a client reads them; promises that no key is given but those of a file that a trusted key has signed.
 
 import assert from 'node:assert/strict'
-import { deflateRawSync } from 'node:zlib'
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import * as fc from 'fast-check'
 import { FormatError } from '../../src/format/format-error.ts'
+import { readExport } from '../../src/format/gaen-export.ts'
 import { inflateRaw } from '../../src/format/inflate.ts'
-import { inflateRaw as inflateInNode } from '../../src/format/inflate.node.ts'
 import { extractEntry, listZip } from '../../src/format/read-zip.ts'
+import { analyzeExport } from '../../src/verify/analyze-export.ts'
 import { checkContents } from '../../src/verify/check-keys.ts'
 import { followFiles } from '../../src/verify/follow-feed.ts'
 import { DEFAULT_LIMITS } from '../../src/verify/limits.ts'
@@ -36,16 +37,32 @@ const keys = await loadTrustedKeys([TRUSTED])
 const verifiedBins = new Set(files.map(({ bin }) => hex(bin)))
 
 /** export.bin of a zip that was believed. */
-async function binOf(zip: Uint8Array): Promise<string> {
+function binOf(zip: Uint8Array): string {
   const entry = listZip(zip).find(({ name }) => name === 'export.bin')
   assert.ok(entry)
-  return hex(await extractEntry(entry, MAX_SIZE))
+  return hex(extractEntry(entry, MAX_SIZE))
 }
 
 const otherNames = files.map(({ name }) => name.replace('-00001', '-00002'))
 const indexLines = [...files.map(({ name }) => name), ...otherNames]
 const index = new TextEncoder().encode(indexLines.join('\n'))
 const limits = { ...DEFAULT_LIMITS, maxIndexFiles: 50, maxRefusedFiles: 2, maxLookBytes: 5_000 }
+
+function inflate(compressed: Uint8Array, maxSize: number): Uint8Array {
+  return Buffer.concat(Array.from(inflateRaw(compressed, maxSize), (piece) => piece.slice()))
+}
+
+function inflateNatively(compressed: Uint8Array, maxSize: number): Uint8Array {
+  // With info, it says how much it has read; the types don't know that.
+  const options = { maxOutputLength: maxSize + 1, info: true }
+  const { buffer, engine } = inflateRawSync(compressed, options) as unknown as {
+    buffer: Uint8Array
+    engine: { bytesWritten: number }
+  }
+  if (engine.bytesWritten !== compressed.length || buffer.length > maxSize)
+    throw new RangeError('not one whole stream')
+  return buffer
+}
 
 /** A zip with another directory, and with an end that goes with it. */
 const otherDirectory = fc
@@ -69,9 +86,9 @@ function directoryOf(zip: Uint8Array): number {
 }
 
 export const exportTargets = [
-  target('zip', fc.oneof(mutatedBytes([ZIP, otherZip]), otherDirectory), async (bytes) => {
+  target('zip', fc.oneof(mutatedBytes([ZIP, otherZip]), otherDirectory), (bytes) => {
     for (const entry of valueOf(() => listZip(bytes), isRefusal) ?? []) {
-      const content = await valueLater(() => extractEntry(entry, MAX_SIZE), isRefusal)
+      const content = valueOf(() => extractEntry(entry, MAX_SIZE), isRefusal)
       assert.ok((content?.length ?? 0) <= MAX_SIZE)
     }
   }),
@@ -82,68 +99,66 @@ export const exportTargets = [
       fc.uint8Array(),
       { maxKeys: 5 },
     ),
-    async (entries) => {
+    (entries) => {
       const listed = listZip(makeZip(entries))
       assert.deepEqual(
         listed.map(({ name }) => name),
         Object.keys(entries),
       )
       for (const entry of listed)
-        assert.equal(
-          hex(await extractEntry(entry, MAX_SIZE)),
-          hex(entries[entry.name] as Uint8Array),
-        )
+        assert.equal(hex(extractEntry(entry, MAX_SIZE)), hex(entries[entry.name] as Uint8Array))
     },
   ),
   target(
-    'inflate in Node.js',
+    'inflate as zlib does',
     fc.tuple(mutatedBytes(deflated), fc.oneof(fc.nat(300), fc.nat(60_000))),
-    async ([bytes, maxSize]) => {
-      const content = await valueLater(() => inflateInNode(bytes, maxSize), isAnyError)
-      assert.ok((content?.length ?? 0) <= maxSize)
-    },
-  ),
-  target(
-    'inflate alike everywhere',
-    fc.tuple(mutatedBytes(deflated), fc.oneof(fc.nat(300), fc.nat(60_000))),
-    async ([bytes, maxSize]) => {
-      const [ours, native] = await Promise.all([
-        valueLater(() => inflateRaw(bytes, maxSize), isAnyError),
-        valueLater(() => inflateInNode(bytes, maxSize), isAnyError),
-      ])
+    ([bytes, maxSize]) => {
+      const ours = valueOf(() => inflate(bytes, maxSize), isAnyError)
+      const native = valueOf(() => inflateNatively(bytes, maxSize), isAnyError)
       assert.equal(
         ours === undefined ? 'refused' : hex(ours),
         native === undefined ? 'refused' : hex(native),
       )
+      assert.ok((ours?.length ?? 0) <= maxSize)
     },
   ),
   target('contents of export.bin', mutatedBytes([BIN]), (bytes) => {
-    const contents = valueOf(() => checkContents(bytes), isRefusal)
+    const contents = valueOf(() => checkContents(() => bytes, 100), isRefusal)
     if (contents === undefined) return
     assert.ok(contents.header.startTimestamp < contents.header.endTimestamp)
   }),
-  target('export file', mutatedBytes(zips), async (zip) => {
-    const verified = await valueLater(() => verifyExportWith(zip, keys, DEFAULT_LIMITS), isRefusal)
+  target('analysis of an export', mutatedBytes([BIN, ...zips]), (bytes) => {
+    const analysis = valueOf(() => analyzeExport(bytes, DEFAULT_LIMITS, 10), isRefusal)
+    if (analysis !== undefined) assert.ok(analysis.conclusions.every(({ keys }) => keys >= 0))
+  }),
+  target('export.bin in pieces', fc.tuple(mutatedBytes([BIN]), fc.nat(99)), ([bytes, length]) => {
+    const pieces = Array.from({ length: Math.ceil(bytes.length / (length + 1)) }, (_, index) =>
+      bytes.subarray(index * (length + 1), (index + 1) * (length + 1)),
+    )
+    const [whole, cut] = [bytes, pieces].map((content) =>
+      valueOf(() => [...readExport(content)].map(({ key }) => hex(key.keyData)), isRefusal),
+    )
+    assert.deepEqual(cut, whole)
+  }),
+  target('export file', mutatedBytes(zips), (zip) => {
+    const verified = valueOf(() => verifyExportWith(zip, keys, DEFAULT_LIMITS), isRefusal)
     if (verified === undefined) return
-    assert.ok(verifiedBins.has(await binOf(zip)))
+    assert.ok(verifiedBins.has(binOf(zip)))
     assert.equal([...verified.entries()].length, verified.keys + verified.revisedKeys)
   }),
   target(
     'export file whose entries changed',
     fc.tuple(mutatedBytes([BIN]), mutatedBytes([SIG])),
-    async ([bin, sig]) => {
+    ([bin, sig]) => {
       const zip = makeZip({ 'export.bin': bin, 'export.sig': sig })
-      const verified = await valueLater(
-        () => verifyExportWith(zip, keys, DEFAULT_LIMITS),
-        isRefusal,
-      )
+      const verified = valueOf(() => verifyExportWith(zip, keys, DEFAULT_LIMITS), isRefusal)
       assert.ok(verified === undefined || verifiedBins.has(hex(bin)))
     },
   ),
   target('trusted key', mutatedText([TRUSTED.publicKey]), async (publicKey) => {
     const loaded = await valueLater(() => loadTrustedKeys([{ publicKey }]), isRefusal)
     if (loaded === undefined) return
-    assert.equal(await loaded[0]?.verify(new Uint8Array(64), BIN), false)
+    assert.equal(loaded[0]?.verify(new Uint8Array(64), BIN.subarray(0, 32)), false)
   }),
   target('index of a feed', mutatedBytes([index]), (bytes) => {
     const names = valueOf(() => readIndex(bytes, limits), isRefusal) ?? []

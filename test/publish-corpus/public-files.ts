@@ -18,7 +18,7 @@ export async function publishedFiles(
   for (const path of index.toString().split('\n').filter(Boolean)) {
     const zip = await download(`/exports/${path}`)
     for (const entry of listZip(zip))
-      files.set(`${path}/${entry.name}`, Buffer.from(await extractEntry(entry, 1_000_000)))
+      files.set(`${path}/${entry.name}`, Buffer.from(extractEntry(entry, 1_000_000)))
   }
   return files
 }
