@@ -8,6 +8,9 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   'submit-large': async () => (await import('./submit-large.ts')).bench,
   'submit-memory': async () => (await import('./submit-memory.ts')).bench,
   reject: async () => (await import('./reject.ts')).bench,
+  publish: async () => (await import('./publish.ts')).bench,
+  'publish-idle': async () => (await import('./publish-idle.ts')).bench,
+  serve: async () => (await import('./serve.ts')).bench,
   verify: async () => (await import('./verify.ts')).bench,
 }
 

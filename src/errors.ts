@@ -127,12 +127,14 @@ export const ERRORS = {
   realm_unknown: { status: 404, sentence: 'There is no realm of this name.' },
   realm_invalid: { status: 400, sentence: 'The realm can not be made like this.' },
   stream_exists: { status: 409, sentence: 'A stream of this name exists already.' },
+  stream_unknown: { status: 404, sentence: 'There is no stream of this name.' },
   stream_invalid: { status: 400, sentence: 'The stream can not be made like this.' },
   signing_key_invalid: { status: 500, sentence: 'The signing key can not be used.' },
   publisher_lost: {
     status: 503,
     sentence: 'Another process may publish by now: this one has stopped in time.',
   },
+  publisher_busy: { status: 409, sentence: 'Another process publishes: stop it first.' },
   store_conflict: {
     status: 500,
     sentence: 'A published file would have changed: nothing was written.',

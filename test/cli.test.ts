@@ -47,6 +47,8 @@ test('wrong usage ends with 2 and one line that says so', async () => {
     ['__proto__', 'add'],
     ['stream'],
     ['stream', 'add'],
+    ['stream', 'update', 'us'],
+    ['stream', 'retire'],
     ['verify'],
     ['check-config', '--nonsense'],
     ['demo', '--phones', 'many'],
@@ -155,6 +157,9 @@ test('keygen makes a private file and never overwrites one', async (t) => {
   const again = await tocsin(['keygen', '--out', file])
   assert.equal(again.status, 1)
   assert.match(again.err, /^tocsin: signing_key_invalid: /)
+  const nowhere = await tocsin(['keygen', '--out', join(file, 'key.pem')])
+  assert.equal(nowhere.status, 1)
+  assert.match(nowhere.err, /^tocsin: signing_key_invalid: .*key\.pem can't be written\.\n$/)
   assert.equal(readFileSync(file, 'utf8'), before)
 })
 
@@ -218,7 +223,13 @@ databaseTest('a deployment is set up by commands alone', async (database, t) => 
     streams.map(({ name, period }) => ({ name, period })),
     [{ name: 'us', period: 7200 }],
   )
-  assert.deepEqual(await run('publish', '--once'), { releases: 0, files: 0, keys: 0, leader: true })
+  assert.deepEqual(await run('publish', '--once'), {
+    releases: 0,
+    files: 0,
+    keys: 0,
+    revisedKeys: 0,
+    leader: true,
+  })
   await run('authority', 'disable', 'org.north')
   const [listed] = (await run('authority', 'list')) as unknown as {
     disabled: boolean

@@ -8,12 +8,16 @@ import type { TestContext } from 'node:test'
 import { sql } from '../src/db/sql.ts'
 import { TocsinError } from '../src/errors.ts'
 import { createPublisher, publishDue } from '../src/publish/publish-due.ts'
+import { listStreams } from '../src/publish/streams.ts'
 import { createDatabase, databaseTest, type TestDatabase } from './database.ts'
 import { withFaultPoints } from './fault-points.ts'
 import { makeKeys } from './key-zone.ts'
 import { insertManyKeys } from './many-keys.ts'
+import { watchPublic } from './public-watcher.ts'
+import { openScenario, SCENARIO_STREAMS } from './publish-scenario.ts'
 import { digestFolder, readIndex } from './published-files.ts'
 import { assertLogIsClean, openPublishingZone, type PublishingZone } from './publishing-zone.ts'
+import { seededRandom } from './seeded-random.ts'
 import { startPublisher } from './start-publisher.ts'
 
 const QUARTER = 900
@@ -27,14 +31,8 @@ async function openTwins(database: TestDatabase, t: TestContext) {
   const sound = await openPublishingZone(twin, t)
   // The same key for both, since what is compared are signed files.
   await suffering.addStream('us', { period: QUARTER })
-  const { rows } = await suffering.zone.db.query<{ public_key: string; key_file: string }>(
-    sql`select public_key, key_file from stream`,
-  )
-  await sound.addStream('us', {
-    period: QUARTER,
-    publicKey: rows[0]?.public_key ?? '',
-    keyFile: rows[0]?.key_file ?? '',
-  })
+  const [stream] = await listStreams(suffering.zone.db)
+  await sound.addStream('us', { period: QUARTER, keys: stream?.keys ?? [] })
   await publishDue(sound.zone.publisher)
   return {
     suffering,
@@ -138,6 +136,64 @@ databaseTest(
     await assertMended(twins, 'in the end')
   },
 )
+
+databaseTest(
+  'publishers that are killed one after the other, at any moment of padding, splitting, removing and all the rest, leave the next what it needs',
+  async (database, t) => {
+    await using scenario = await openScenario(database, t)
+    const { test } = scenario
+    const watcher = watchPublic(test, SCENARIO_STREAMS)
+    const random = seededRandom(3)
+    const below = (limit: number) => Math.floor(random.number() * limit)
+    let starting = startPublisher(t, test)
+    let took = 0
+    let killed = 0
+    for (const [round, name] of DEATHS.entries()) {
+      await scenario.nextRound()
+      const now = test.clock.now().toISOString()
+      // At a call of a kind, at any point, then at a moment that nobody knows; the last one is left alone.
+      for (const death of ['call', 'point', 'moment', 'never'] as const) {
+        const publisher = await starting
+        starting = startPublisher(t, test)
+        const begun = performance.now()
+        if (death === 'call')
+          publisher.tell({ order: 'publish', now, dieAt: below(4), dieAmong: name })
+        else if (death === 'point')
+          publisher.tell({ order: 'publish', now, dieAt: below(MOST_POINTS) })
+        else publisher.tell({ order: 'publish', now })
+        if (death === 'moment') {
+          await new Promise((resolve) => setTimeout(resolve, random.number() * took))
+          await publisher.kill()
+        }
+        const end = await publisher.hear()
+        if (end === 'killed') killed++
+        const moment = `round ${round}, killed at a ${death} (${name})`
+        await (death === 'never' ? watcher.lookMended(moment) : watcher.look(moment))
+        took = Math.max(took, performance.now() - begun)
+        await publisher.kill()
+      }
+    }
+    await (await starting).kill()
+    assert.ok(killed > 4, `${killed} were killed`)
+    scenario.wait()
+    await publishDue(test.zone.publisher)
+    await watcher.lookMended('in the end')
+    await watcher.assertEachKeyOnce({ north: ['US', 'CA'], plain: ['GB'], south: ['US', 'MX'] })
+  },
+)
+
+/** At a call of which kind the first publisher of each round dies. Nothing is removed before the third. */
+const DEATHS = [
+  'copyDb.transaction',
+  'store.putImmutable',
+  'store.remove',
+  'store.putMutable',
+  'store.remove',
+  'db.transaction',
+]
+
+/** A run has about as many. */
+const MOST_POINTS = 150
 
 for (const persisted of [false, true])
   databaseTest(

@@ -42,7 +42,7 @@ databaseTest(
   async (database, t) => {
     await using service = await startService(database.url, await temporaryFolder(t))
     const [stream] = await listStreams(service.zones.key.db)
-    const file = stream?.keyFile ?? ''
+    const file = stream?.keys[0]?.keyFile ?? ''
     const unwell = [200, { status: 'ok', reasons: ['publishing'] }]
     const well = [200, { status: 'ok' }]
     await rename(file, `${file}.away`)

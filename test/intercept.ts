@@ -9,10 +9,20 @@ export function intercept<Target extends object>(target: Target, around: Around)
     get(_, name) {
       const value: unknown = Reflect.get(target, name)
       if (typeof value !== 'function' || typeof name !== 'string') return value
+      if (isAsyncGenerator(value))
+        return async function* (...given: unknown[]) {
+          yield* (await around(name, async () =>
+            value.apply(target, given),
+          )) as AsyncIterable<unknown>
+        }
       return (...given: unknown[]) =>
         around(name, async () => (await Reflect.apply(value, target, given)) as unknown)
     },
   })
+}
+
+function isAsyncGenerator(value: object): value is (...given: unknown[]) => AsyncIterable<unknown> {
+  return Object.prototype.toString.call(value) === '[object AsyncGeneratorFunction]'
 }
 
 /** Does something after the calls of one method that succeeded. */

@@ -1,6 +1,7 @@
 // Test: the publisher's lock: one publisher at a time, one that loses it stops in time, and another takes over.
 
 import assert from 'node:assert/strict'
+import { sql } from '../src/db/sql.ts'
 import { createPublisher, publishDue, type PublisherContext } from '../src/publish/publish-due.ts'
 import { takePublisherLock } from '../src/publish/publisher-lock.ts'
 import { databaseTest } from './database.ts'
@@ -15,6 +16,8 @@ import {
   releasesOf,
   type PublishingZone,
 } from './publishing-zone.ts'
+import { watchPublic } from './public-watcher.ts'
+import type { PublisherNews } from './publisher-process.ts'
 import { startPublisher, type PublisherProcess } from './start-publisher.ts'
 
 const HOUR = 3600
@@ -125,52 +128,110 @@ databaseTest(
 )
 
 databaseTest(
-  'of two processes one publishes and nothing is made twice; when it is killed the other takes over',
+  'of three processes whose clocks differ one publishes and nothing is made twice; when it is killed, or its lock is cut off, another takes over',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
+    await using owner = await openOwner(database.url)
     const { clock } = test
-    await test.addStream('us')
-    const processes = await Promise.all([1, 2].map(() => startPublisher(t, test)))
-    const lead = () => {
-      for (const each of processes) each.tell({ order: 'lead', now: clock.now().toISOString() })
-    }
-    const expected: string[][] = []
+    await test.addStream('us', { maximum: 2 })
+    const processes = await Promise.all([1, 2, 3].map(() => startPublisher(t, test)))
+    const tellTime = () =>
+      processes.forEach((each, index) => {
+        const now = new Date(clock.now().getTime() + (index - 1) * APART * 1000)
+        each.tell({ order: 'lead', now: now.toISOString() })
+      })
+    const uploaded: string[] = []
+    let hours = 0
+    /** An hour whose end comes to the three at different moments; something is uploaded at each of them. */
     const publishHour = async () => {
-      expected.push((await test.upload()).sort())
-      clock.advance(HOUR)
-      lead()
-      await waitFor(() => countFiles(processes) === expected.length)
+      for (const seconds of [HOUR - APART, APART, APART]) {
+        uploaded.push(...(await test.upload()))
+        clock.advance(seconds)
+        tellTime()
+      }
+      hours++
+      await waitFor(() => count(processes, 'published') === hours)
+      clock.advance(-APART)
     }
-    lead()
-    await waitFor(() => leaders(processes).length > 0)
-    for (let hour = 0; hour < 3; hour++) await publishHour()
-    const [first] = leaders(processes)
-    assert.equal(leaders(processes).length, 1)
-    await first?.kill()
-    await waitFor(() => leaders(processes).length === 2)
-    for (let hour = 0; hour < 3; hour++) await publishHour()
-    assert.deepEqual(await publishedKeys(test, 'us'), expected)
-    assert.deepEqual(await countVisible(test), [6, 6, 6])
-    assert.equal(countFiles(processes.filter((each) => each === first)), 3)
-    await assertLogIsClean(test)
+    const takesOver = (times: number) => waitFor(() => count(processes, 'leader') === times)
+    tellTime()
+    await takesOver(1)
+    for (let hour = 0; hour < 2; hour++) await publishHour()
+    assert.equal(count(processes, 'leader'), 1, 'one leads')
+    // The connection is cut, and nobody is told: it is noticed when it matters.
+    for (const times of [2, 3]) {
+      assert.equal((await owner.query(LOSE_LOCK)).rowCount, 1)
+      await takesOver(times)
+      await publishHour()
+    }
+    await currentLeader(processes)?.kill()
+    await takesOver(4)
+    for (let hour = 0; hour < 2; hour++) await publishHour()
+    const paths = puts(processes)
+    assert.equal(new Set(paths).size, paths.length, 'no file is put twice')
+    const { rows } = await test.zone.db.query<{ path: string }>(
+      sql`select 'exports/' || path as path from release_file order by path`,
+    )
+    assert.deepEqual(
+      paths.toSorted(),
+      rows.map((row) => row.path),
+    )
+    // What came with the last window's end is in the next one.
+    clock.advance(HOUR + APART)
     await Promise.all(processes.map((each) => each.kill()))
+    await publishDue(test.zone.publisher)
+    assert.deepEqual((await publishedKeys(test, 'us')).flat().sort(), uploaded.sort())
+    await assertLogIsClean(test)
   },
 )
 
-/** Those that have ever led. */
-function leaders(processes: readonly PublisherProcess[]): PublisherProcess[] {
-  return processes.filter(({ heard }) => heard.some(({ news }) => news === 'leader'))
+databaseTest(
+  'two that both believe to lead, because a lock was lost the moment after it was asked for, record no release twice and put no other bytes',
+  async (database, t) => {
+    await using test = await openPublishingZone(database, t)
+    const { clock, zone } = test
+    const alone = { mustHold: async () => undefined }
+    await test.addStream('us', { maximum: 4, retention: HOUR })
+    const watcher = watchPublic(test, ['us'])
+    const both = [1, 2].map(() => createPublisher(zone.publisher, alone))
+    let failures = 0
+    for (let hour = 0; hour < 12; hour++) {
+      for (let n = 0; n < 2; n++) await test.upload()
+      clock.advance(HOUR)
+      const ends = await Promise.allSettled(both.map((publish) => publish()))
+      failures += ends.filter(({ status }) => status === 'rejected').length
+      await watcher.look(`hour ${hour}`)
+      await publishDue(zone.publisher)
+      await watcher.lookMended(`mended in hour ${hour}`)
+    }
+    assert.ok(failures > 0, "they were in each other's way")
+    await watcher.assertEachKeyOnce({ us: ['US'] })
+    assert.deepEqual(await releasesOf(zone.db), { us: 12 })
+  },
+)
+
+/** How far the clocks of two are apart, seconds. */
+const APART = 30
+
+/** How often any of them has said something. */
+function count(processes: readonly PublisherProcess[], wanted: PublisherNews['news']): number {
+  return processes.flatMap(({ heard }) => heard).filter(({ news }) => news === wanted).length
 }
 
-/** How many files they say that they have published. */
-function countFiles(processes: readonly PublisherProcess[]): number {
+/** The one that leads: it has begun to more often than it has lost. */
+function currentLeader(processes: readonly PublisherProcess[]): PublisherProcess | undefined {
+  return processes.find((each) => count([each], 'leader') > count([each], 'lost'))
+}
+
+/** What they have put for ever. */
+function puts(processes: readonly PublisherProcess[]): string[] {
   return processes
     .flatMap(({ heard }) => heard)
-    .reduce((sum, news) => sum + (news.news === 'published' ? news.files : 0), 0)
+    .flatMap((news) => (news.news === 'put' ? [news.path] : []))
 }
 
 async function waitFor(condition: () => boolean): Promise<void> {
-  for (let round = 0; round < 500 && !condition(); round++)
+  for (let round = 0; round < 1_500 && !condition(); round++)
     await new Promise((resolve) => setTimeout(resolve, 20))
-  assert.ok(condition(), 'waited for 10 s')
+  assert.ok(condition(), 'waited for 30 s')
 }

@@ -6,7 +6,7 @@ import { sql } from '../src/db/sql.ts'
 import { raiseGrain } from '../src/log/append-event.ts'
 import { readEvent, readHead } from '../src/log/read-events.ts'
 import { createPublisher, publishDue, type PublisherContext } from '../src/publish/publish-due.ts'
-import { releaseContent } from '../src/publish/releases.ts'
+import { releaseContent } from '../src/publish/earlier-events.ts'
 import { createAcceptReports } from '../src/submit/accept-reports.ts'
 import { createGroupCommit } from '../src/submit/group-commit.ts'
 import { databaseTest } from './database.ts'
@@ -32,7 +32,12 @@ databaseTest(
     clock.advance(50 * 24 * HOUR)
     const last = await test.upload()
     clock.advance(HOUR)
-    assert.deepEqual(await publishDue(zone.publisher), { releases: 1_201, files: 2, keys: 6 })
+    assert.deepEqual(await publishDue(zone.publisher), {
+      releases: 1_201,
+      files: 2,
+      keys: 6,
+      revisedKeys: 0,
+    })
     assert.deepEqual(await publishedKeys(test, 'us'), [first.sort(), last.sort()])
     const { rows } = await zone.db.query<{ number: number; gaps: number }>(
       sql`select max(number) as number, count(*) filter (where gap) as gaps from
@@ -55,7 +60,12 @@ databaseTest(
       windows.push((await test.upload()).sort())
     }
     clock.set('2026-03-10T12:00:00Z')
-    assert.deepEqual(await publishDue(zone.publisher), { releases: 4, files: 3, keys: 9 })
+    assert.deepEqual(await publishDue(zone.publisher), {
+      releases: 4,
+      files: 3,
+      keys: 9,
+      revisedKeys: 0,
+    })
     assert.deepEqual(await publishedKeys(test, 'us'), windows)
   },
 )
@@ -73,7 +83,7 @@ databaseTest(
     const before = await readHead(zone.db)
     for (const time of ['2026-03-10T09:00:00Z', '2026-03-10T09:59:59Z', '2026-03-01T00:00:00Z']) {
       clock.set(time)
-      assert.deepEqual(await publish(), { releases: 0, files: 0, keys: 0 })
+      assert.deepEqual(await publish(), { releases: 0, files: 0, keys: 0, revisedKeys: 0 })
     }
     assert.deepEqual(await readHead(zone.db), before)
     // What is accepted while the clock is wrong still gets its one window.

@@ -7,7 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readEvent, readHead } from '../src/log/read-events.ts'
 import { publishDue } from '../src/publish/publish-due.ts'
-import { releaseContent } from '../src/publish/releases.ts'
+import { releaseContent } from '../src/publish/earlier-events.ts'
 import type { FeedState } from '../src/verify/feed-state.ts'
 import { followFeed } from '../src/verify/follow-feed.ts'
 import { databaseTest } from './database.ts'
@@ -29,9 +29,19 @@ databaseTest(
     const publicKey = await test.addStream('us')
     const uploaded = [...(await test.upload()), ...(await test.upload())]
     const events = (await readHead(zone.db)).nextSeq
-    assert.deepEqual(await publishDue(zone.publisher), { releases: 0, files: 0, keys: 0 })
+    assert.deepEqual(await publishDue(zone.publisher), {
+      releases: 0,
+      files: 0,
+      keys: 0,
+      revisedKeys: 0,
+    })
     clock.advance(HOUR)
-    assert.deepEqual(await publishDue(zone.publisher), { releases: 1, files: 1, keys: 6 })
+    assert.deepEqual(await publishDue(zone.publisher), {
+      releases: 1,
+      files: 1,
+      keys: 6,
+      revisedKeys: 0,
+    })
 
     const path = zipName('us', EIGHT)
     assert.equal(await readFile(join(zone.publicFolder, 'exports/us/index.txt'), 'latin1'), path)
@@ -92,7 +102,7 @@ databaseTest(
     assert.deepEqual(content.window, { start: EIGHT, end: EIGHT + HOUR })
     assert.deepEqual([content.stream, content.number, content.readSeq], ['us', 1, events])
     assert.equal(content.checkpoint.size, events)
-    assert.equal((await readEvent(zone.db, content.configurationSeq))?.type, 'stream.added')
+    assert.equal((await readEvent(zone.db, content.configurationSeq))?.type, 'stream.configured')
     assert.deepEqual(
       content.files.map((file) => [file.path, file.keys]),
       [[path, 6]],
@@ -144,7 +154,12 @@ databaseTest(
     const ca = await test.upload(makeKeys(now, 4), canadian)
     const shared = await test.upload(makeKeys(now, 2), both)
     clock.advance(HOUR)
-    assert.deepEqual(await publishDue(zone.publisher), { releases: 3, files: 2, keys: 11 })
+    assert.deepEqual(await publishDue(zone.publisher), {
+      releases: 3,
+      files: 2,
+      keys: 11,
+      revisedKeys: 0,
+    })
     assert.deepEqual(await publishedKeys(test, 'us'), [[...us, ...shared].sort()])
     assert.deepEqual(await publishedKeys(test, 'canada'), [[...ca, ...shared].sort()])
     assert.deepEqual(await publishedKeys(test, 'quiet'), [])

@@ -7,9 +7,9 @@ import { connectOnce, parseAddress, type Database } from '../src/db/database.ts'
 import { sql } from '../src/db/sql.ts'
 import { verifyLog } from '../src/log/verify-log.ts'
 import { makeSigningKey } from '../src/publish/signer.ts'
-import { addStream, type Stream } from '../src/publish/streams.ts'
+import { addStream, type Stream, type StreamKey } from '../src/publish/streams.ts'
 import { addHealthAuthority } from '../src/submit/health-authorities.ts'
-import { publishV1, type PublishContext } from '../src/submit/publish-v1.ts'
+import { publishV1, type PublishContext, type PublishReply } from '../src/submit/publish-v1.ts'
 import type { TestDatabase } from './database.ts'
 import {
   encodeBody,
@@ -30,16 +30,24 @@ export interface PublishingZone {
   readonly folder: string
   readonly clock: ReturnType<typeof movableClock>
   /** Adds a stream of one hour's windows unless told otherwise. @returns its public key, PEM */
-  addStream(name: string, settings?: Partial<Stream>): Promise<string>
+  addStream(name: string, settings?: StreamSettings): Promise<string>
   /** Uploads keys, which must be accepted. @returns their bytes in hex */
   upload(
     keys?: readonly TestKey[],
     authority?: TestAuthority,
     submit?: PublishContext,
   ): Promise<string[]>
+  /** Sends an upload, whatever becomes of it. */
+  send(
+    keys: readonly TestKey[],
+    options?: Parameters<typeof makeRequest>[3] & { readonly authority?: TestAuthority },
+  ): Promise<PublishReply>
   /** Registers a health authority for regions. */
   addAuthority(app: string, regions: string[]): Promise<TestAuthority>
 }
+
+/** A stream's, and the name of its one signing key. */
+export type StreamSettings = Partial<Stream & Pick<StreamKey, 'keyId' | 'keyVersion'>>
 
 /** Opens a zone at 2026-03-10 08:00 UTC with a health authority for the region US, and no stream yet. */
 export async function openPublishingZone(
@@ -62,6 +70,10 @@ export async function openPublishingZone(
     clock,
     addAuthority,
     addStream: (name, settings = {}) => addTestStream(zone, folder, clock.now(), name, settings),
+    async send(keys, { authority = usual, ...options } = {}) {
+      const request = await makeRequest(authority, keys, clock.now(), options)
+      return publishV1(zone.submit, encodeBody(request), 'okhttp android')
+    },
     async upload(keys = makeKeys(clock.now(), 3), authority = usual, submit = zone.submit) {
       const body = encodeBody(await makeRequest(authority, keys, clock.now()))
       const reply = await publishV1(submit, body, 'okhttp android')
@@ -77,7 +89,7 @@ async function addTestStream(
   folder: string,
   now: Date,
   name: string,
-  settings: Partial<Stream>,
+  { keyId = '310', keyVersion = 'v1', ...settings }: StreamSettings,
 ): Promise<string> {
   const keyFile = join(folder, `${name}.pem`)
   const publicKey = await makeSigningKey(keyFile)
@@ -85,11 +97,10 @@ async function addTestStream(
     name,
     region: 'US',
     period: 3600,
-    windowAge: 0,
-    keyId: '310',
-    keyVersion: 'v1',
-    publicKey,
-    keyFile,
+    // Small numbers have tests of their own.
+    hold: 0,
+    minimum: 0,
+    keys: [{ keyId, keyVersion, publicKey, keyFile, from: 0, through: null }],
     ...settings,
   }
   await zone.db.transaction((tx) => addStream(tx, zone.writer, stream, now))

@@ -186,9 +186,12 @@ create table key_zone.release (
   seq bigint not null,
   window_start bigint not null,
   window_end bigint not null,
+  read_seq bigint not null,
+  keys_from bigint,
   constraint release_pkey PRIMARY KEY (stream, number),
   constraint release_seq_key UNIQUE (seq)
 );
+CREATE INDEX release_keys ON key_zone.release USING btree (stream, keys_from, window_end) WHERE (keys_from IS NOT NULL);
 
 create table key_zone.release_file (
   path text not null,
@@ -196,9 +199,13 @@ create table key_zone.release_file (
   number integer not null,
   size bigint not null,
   digest bytea not null,
+  unlisted_at bigint,
+  removed_at bigint,
   constraint release_file_digest_check CHECK ((octet_length(digest) = 32)),
   constraint release_file_pkey PRIMARY KEY (path)
 );
+CREATE INDEX release_file_leaving ON key_zone.release_file USING btree (stream) WHERE ((unlisted_at IS NOT NULL) AND (removed_at IS NULL));
+CREATE INDEX release_file_listed ON key_zone.release_file USING btree (stream, number) WHERE (unlisted_at IS NULL);
 CREATE INDEX release_file_stream ON key_zone.release_file USING btree (stream, number);
 
 create table key_zone.report (
@@ -234,13 +241,35 @@ create table key_zone.stream (
   period integer not null,
   window_age integer not null,
   start bigint not null,
+  input_regions text[] not null,
+  excluded_regions text[] not null,
+  travelers text not null,
+  report_types smallint[] not null,
+  hold integer not null,
+  minimum integer not null,
+  maximum integer not null,
+  retention integer not null,
+  through bigint,
+  constraint stream_hold_check CHECK ((hold >= 0)),
+  constraint stream_maximum_check CHECK ((maximum > 0)),
+  constraint stream_minimum_check CHECK ((minimum >= 0)),
+  constraint stream_period_check CHECK ((period > 0)),
+  constraint stream_pkey PRIMARY KEY (name),
+  constraint stream_retention_check CHECK ((retention > 0)),
+  constraint stream_travelers_check CHECK ((travelers = ANY (ARRAY['regional'::text, 'include'::text, 'exclude'::text]))),
+  constraint stream_window_age_check CHECK ((window_age >= 0))
+);
+
+create table key_zone.stream_key (
+  stream text not null,
+  "position" smallint not null,
   key_id text not null,
   key_version text not null,
   public_key text not null,
   key_file text not null,
-  constraint stream_period_check CHECK ((period > 0)),
-  constraint stream_pkey PRIMARY KEY (name),
-  constraint stream_window_age_check CHECK ((window_age >= 0))
+  valid_from bigint not null,
+  valid_through bigint,
+  constraint stream_key_pkey PRIMARY KEY (stream, "position")
 );
 
 create table key_zone.submission_statistics (

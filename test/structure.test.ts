@@ -24,7 +24,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   operate: ['format', 'db', 'log', 'errors.ts'],
   authorize: COMMON,
   submit: COMMON,
-  publish: [...COMMON, 'distribute'],
+  publish: [...COMMON, 'submit', 'distribute'],
   distribute: COMMON,
   http: [...COMMON, ...STEPS],
   cli: [...COMMON, ...STEPS, 'config.ts', 'config-variables.ts'],

@@ -56,19 +56,39 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   },
   'stream add': {
     summary: 'adds a stream of signed files',
-    load: async () => (await import('./stream.ts')).streamAddCommand,
+    load: async () => (await import('./stream-add.ts')).streamAddCommand,
   },
   'stream list': {
     summary: 'lists the streams',
-    load: async () => (await import('./stream.ts')).streamListCommand,
+    load: async () => (await import('./stream-list.ts')).streamListCommand,
+  },
+  'stream update': {
+    summary: 'changes a stream, its signing keys among it',
+    load: async () => (await import('./stream-update.ts')).streamUpdateCommand,
+  },
+  'stream retire': {
+    summary: 'ends a stream; its files stay until their time',
+    load: async () => (await import('./stream-retire.ts')).streamRetireCommand,
   },
   publish: {
     summary: 'makes the releases that are due',
     load: async () => (await import('./publish.ts')).publishCommand,
   },
+  'store check': {
+    summary: 'compares the published files with the log, and mends them',
+    load: async () => (await import('./store.ts')).storeCheckCommand,
+  },
+  explain: {
+    summary: 'why a key is not out yet, or where it is',
+    load: async () => (await import('./explain.ts')).explainCommand,
+  },
   verify: {
     summary: 'checks published files: signatures, digests, continuity',
     load: async () => (await import('./verify.ts')).verifyCommand,
+  },
+  analyze: {
+    summary: 'what an export file gives away: counts, charts, conclusions',
+    load: async () => (await import('./analyze.ts')).analyzeCommand,
   },
   'explain-submission': {
     summary: 'what the rules make of a captured request',

@@ -100,11 +100,10 @@ async function ensureStream(
     name: NAME,
     region: REGION,
     period,
-    windowAge: 0,
-    keyId: NAME,
-    keyVersion: 'v1',
-    publicKey,
-    keyFile,
+    // A newcomer wants to see the one key that was uploaded.
+    hold: 0,
+    minimum: 0,
+    keys: [{ keyId: NAME, keyVersion: 'v1', publicKey, keyFile, from: 0, through: null }],
   }
   await db.transaction((tx) => addStream(tx, writer, stream, now))
 }

@@ -26,11 +26,13 @@ async function publishOnce(context: CommandContext, data: CommandData): Promise<
   if (lock === undefined) {
     // A server's publisher holds the lock for as long as it runs: what is due, it makes within a second.
     context.print('Another process publishes: it makes what is due.')
-    return { document: { releases: 0, files: 0, keys: 0, leader: false } }
+    return { document: { releases: 0, files: 0, keys: 0, revisedKeys: 0, leader: false } }
   }
   const publisher = context.deployment.publisherContext(config, zones, systemClock)
   const run = await createPublisher(publisher, lock)()
-  context.print(`${run.releases} releases, ${run.files} files, ${run.keys} keys`)
+  context.print(
+    `${run.releases} releases, ${run.files} files, ${run.keys} keys, ${run.revisedKeys} revised`,
+  )
   return { document: { ...run, leader: true } }
 }
 

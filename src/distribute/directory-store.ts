@@ -2,7 +2,21 @@
 
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { chmod, link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import {
+  chmod,
+  link,
+  lstat,
+  mkdir,
+  open,
+  opendir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  unlink,
+  type FileHandle,
+} from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { syncFolder } from '../db/private-file.ts'
 import { TocsinError } from '../errors.ts'
@@ -26,14 +40,52 @@ export interface ObjectStore {
   read(path: string): Promise<Uint8Array | undefined>
   /** A file's size in bytes, or undefined when there is none. */
   sizeOf(path: string): Promise<number | undefined>
+  /** What lies at a public path, read as a stream; undefined when nothing does. */
+  inspect(path: string): Promise<StoredObject | undefined>
+  /** Every file that lies in the store, whatever its name, in no order; what is staged is not among them. */
+  list(): AsyncIterable<StoredFile>
+  /**
+   * Moves a staged file to its public path, durably and at once, whatever file lies there: for the recorded bytes of a file that
+   * something else has changed.
+   *
+   * @throws TocsinError `store_conflict` when the path is one that is replaced
+   */
+  restore(path: string, staged: string): Promise<void>
+  /**
+   * Removes a file for good, of any name that {@link list} gives. One that is not there is no error.
+   *
+   * @throws TocsinError `store_conflict` when the path leads out of the store, or to what is staged
+   */
+  remove(path: string): Promise<void>
   /** Removes what was staged and never put: for a publisher that begins, when nobody else can be publishing. */
   clearStaging(): Promise<void>
+}
+
+/** A file of the store. */
+export interface StoredFile {
+  /** Below the root, its folders with a slash behind them. */
+  readonly path: string
+  /** Bytes. */
+  readonly size: number
+}
+
+/** What lies at a path. */
+export interface StoredObject {
+  /** Bytes. */
+  readonly size: number
+  /** SHA-256; undefined for a link or a folder, which nobody can download, and for what can't be read. */
+  readonly digest: Uint8Array | undefined
 }
 
 // A web server runs under another user, who must be able to read what is published.
 const FILE_MODE = 0o644
 const FOLDER_MODE = 0o755
 const PRIVATE_FOLDER_MODE = 0o700
+
+const STAGING = '.staging'
+
+/** How much of a file is read at once, in bytes. */
+const PIECE_SIZE = 1 << 16
 
 /**
  * A store in a directory.
@@ -43,7 +95,7 @@ const PRIVATE_FOLDER_MODE = 0o700
  */
 export function openDirectoryStore(root: string): ObjectStore {
   const folder = resolve(root)
-  const staging = join(folder, '.staging')
+  const staging = join(folder, STAGING)
   const targetOf = (path: string, immutable?: boolean) => {
     const kind = publicKind(path)
     if (kind === undefined) throw new TocsinError('store_conflict', `"${path}" is no public path.`)
@@ -78,6 +130,27 @@ export function openDirectoryStore(root: string): ObjectStore {
       const target = targetOf(path)
       return (await orUndefined(stat(target)).catch(storeFailed(target)))?.size
     },
+    inspect: async (path) => {
+      const target = targetOf(path)
+      return await orUndefined(inspectFile(target)).catch(storeFailed(target))
+    },
+    async *list() {
+      try {
+        yield* listFiles(folder, '')
+      } catch (error) {
+        storeFailed(folder)(error)
+      }
+    },
+    async restore(path, staged) {
+      const target = targetOf(path, true)
+      await replaceWith(staged, target).catch(storeFailed(target))
+    },
+    async remove(path) {
+      if (!isInside(path))
+        throw new TocsinError('store_conflict', `"${path}" is no path of the store.`)
+      const target = join(folder, path)
+      await orUndefined(removeFile(folder, path)).catch(storeFailed(target))
+    },
     clearStaging: () => rm(staging, { recursive: true, force: true }).catch(storeFailed(staging)),
   }
 }
@@ -111,16 +184,74 @@ async function putOnce(
 }
 
 async function replace(bytes: Uint8Array, staged: string, target: string): Promise<void> {
-  await makeFolder(dirname(target))
   const handle = await open(staged, 'wx', FILE_MODE)
   try {
     await handle.writeFile(bytes)
   } finally {
     await handle.close()
   }
+  await replaceWith(staged, target)
+}
+
+async function replaceWith(staged: string, target: string): Promise<void> {
+  await makeFolder(dirname(target))
   await finishFile(staged)
   await rename(staged, target)
   await syncFolder(dirname(target))
+}
+
+async function inspectFile(target: string): Promise<StoredObject> {
+  const stats = await lstat(target)
+  const { size } = stats
+  if (!stats.isFile()) return { size, digest: undefined }
+  try {
+    await using handle = await open(target)
+    return { size, digest: await digestHandle(handle, size) }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === undefined || code === 'ENOENT') throw error
+    return { size, digest: undefined }
+  }
+}
+
+async function digestHandle(handle: FileHandle, size: number): Promise<Buffer> {
+  const hash = createHash('sha256')
+  // Many files are small: a stream's buffers would be most of the work.
+  const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(size, PIECE_SIZE)))
+  for (;;) {
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length)
+    if (bytesRead === 0) return hash.digest()
+    hash.update(buffer.subarray(0, bytesRead))
+  }
+}
+
+/** The files below a folder of the store, a folder at a time, so that only the names of one page are held. */
+async function* listFiles(root: string, folder: string): AsyncGenerator<StoredFile> {
+  const entries = await orUndefined(opendir(join(root, folder)))
+  if (entries === undefined) return
+  for await (const { name } of entries) {
+    const path = folder === '' ? name : `${folder}/${name}`
+    if (path === STAGING) continue
+    const stats = await orUndefined(lstat(join(root, path)))
+    // A link is a file of its own, also one to a folder: what lies behind it is not the store's.
+    if (stats?.isDirectory() === true) yield* listFiles(root, path)
+    else if (stats !== undefined) yield { path, size: stats.size }
+  }
+}
+
+/** Whether a path is one that {@link listFiles} could give. */
+function isInside(path: string): boolean {
+  const names = path.split('/')
+  return names[0] !== STAGING && names.every((name) => !['', '.', '..'].includes(name))
+}
+
+async function removeFile(root: string, path: string): Promise<void> {
+  const folder = dirname(join(root, path))
+  // A folder that is a link by now would lead to somebody else's file.
+  if ((await realpath(folder)) !== dirname(join(await realpath(root), path)))
+    throw new TocsinError('store_conflict', `${path} lies behind a link: it is not the store's.`)
+  await unlink(join(root, path))
+  await syncFolder(folder)
 }
 
 async function makeStaging(folder: string, staging: string): Promise<void> {

@@ -3,13 +3,14 @@
 import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { storeFailed } from '../distribute/store-error.ts'
-import { encodeExportKeys, encodeExportStart, type ExportKey } from '../format/gaen-export.ts'
+import { Deflate } from '../format/deflate.ts'
+import { encodeExportKeys, encodeExportStart } from '../format/gaen-export.ts'
 import { encodeSignatureList, SIGNATURE_ALGORITHM } from '../format/gaen-signature.ts'
 import { ZipWriter } from '../format/zip.ts'
-import { pinnedDeflate } from './pinned-deflate.ts'
+import type { KeyPage } from './read-window.ts'
 
 /** Goes into a release's event: which encoder made its files. Changes with every change of the bytes. */
-export const ENCODER_VERSION = 1
+export const ENCODER_VERSION = 2
 
 /** A signature as it is recorded and published. */
 export interface RecordedSignature {
@@ -25,82 +26,78 @@ export interface ExportDescription {
   readonly start: number
   readonly end: number
   readonly region: string
-  readonly keyId: string
-  readonly keyVersion: string
+  /** Of those that sign it, in the order of the signatures. */
+  readonly keys: readonly SigningKeyName[]
 }
 
-/** Signs the SHA-256 of export.bin, or gives the signature that was recorded. ASN.1 DER. */
-export type SignDigest = (digest: Uint8Array) => Promise<Uint8Array>
+/** As phones know a signing key. */
+export type SigningKeyName = Pick<RecordedSignature, 'keyId' | 'keyVersion'>
+
+/** Signs the SHA-256 of export.bin with one of the keys, or gives the signature that was recorded. ASN.1 DER. */
+export type SignDigest = (digest: Uint8Array, key: SigningKeyName) => Promise<Uint8Array>
 
 /** A file that was made and waits to be published. */
 export interface BuiltExport {
   readonly staged: string
   readonly keys: number
+  readonly revisedKeys: number
   readonly size: number
   /** SHA-256 of the zip. */
   readonly digest: Uint8Array
   readonly signatures: readonly RecordedSignature[]
 }
 
-/**
- * Builds an export into a file of its own at `staged`; undefined, and no file, when there is no key.
- *
- * How the keys are cut into pages makes no difference to the bytes.
- *
- * @throws TocsinError `store_failed` when the file can't be written
- */
-export async function buildExport(
-  description: ExportDescription,
-  pages: AsyncIterable<readonly ExportKey[]>,
-  sign: SignDigest,
-  staged: string,
-): Promise<BuiltExport | undefined> {
-  let output: ExportOutput | undefined
-  try {
-    for await (const page of pages) {
-      if (page.length === 0) continue
-      output ??= await openExport(description, staged)
-      await output.append(page)
-    }
-    return await output?.finish(sign)
-  } finally {
-    await output?.close()
-  }
-}
-
-/** An export that is being written; holds at most what one page gives. */
-interface ExportOutput {
-  append(page: readonly ExportKey[]): Promise<void>
+/** An export file that is being written; holds at most what one page gives. */
+export interface ExportFile {
+  /** Appends keys; those of `keys` come before the first of `revisedKeys`. */
+  append(page: KeyPage): Promise<void>
   finish(sign: SignDigest): Promise<BuiltExport>
+  /** To be called at the end, also after an error. */
   close(): Promise<void>
 }
 
-async function openExport(description: ExportDescription, staged: string): Promise<ExportOutput> {
+/**
+ * Begins an export in a file of its own at `staged`.
+ *
+ * How the keys are cut into pages makes no difference to the bytes.
+ *
+ * @throws TocsinError `store_failed` when the file can't be written, here and later
+ */
+export async function openExport(
+  description: ExportDescription,
+  staged: string,
+): Promise<ExportFile> {
   const file = await createFile(staged)
   const zip = new ZipWriter((bytes) => file.write(bytes))
   const signed = createHash('sha256')
-  let keys = 0
+  const counts = { keys: 0, revisedKeys: 0 }
   const append = (bytes: Uint8Array) => {
     signed.update(bytes)
     zip.append(bytes)
   }
-  zip.startEntry('export.bin', pinnedDeflate())
+  zip.startEntry('export.bin', new Deflate())
   append(encodeExportStart(headerOf(description)))
   return {
-    async append(page) {
-      keys += page.length
-      append(encodeExportKeys(page, 'keys'))
+    async append({ list, keys }) {
+      counts[list] += keys.length
+      append(encodeExportKeys(keys, list))
       await file.flush()
     },
     async finish(sign) {
       zip.endEntry()
-      const { keyId, keyVersion } = description
-      const signatures = [{ keyId, keyVersion, signature: await sign(signed.digest()) }]
-      zip.startEntry('export.sig', pinnedDeflate())
+      const digest = signed.digest()
+      const signatures: RecordedSignature[] = []
+      for (const { keyId, keyVersion } of description.keys)
+        signatures.push({
+          keyId,
+          keyVersion,
+          signature: await sign(digest, { keyId, keyVersion }),
+        })
+      zip.startEntry('export.sig', new Deflate())
       zip.append(encodeSignatureList(signatures.map(signatureEntry)))
       zip.endEntry()
       zip.finish()
-      return { staged, keys, signatures, ...(await file.finish()) }
+      return { staged, ...counts, signatures, ...(await file.finish()) }
     },
     close: () => file.close(),
   }
@@ -109,23 +106,26 @@ async function openExport(description: ExportDescription, staged: string): Promi
 // Every file of a window says that it is the only one: phones told 1 of 1 do not wait for others.
 const ONE_OF_ONE = { batchNum: 1, batchSize: 1 }
 
-function headerOf(description: ExportDescription) {
-  const { start, end, region, keyId, keyVersion } = description
+function headerOf({ start, end, region, keys }: ExportDescription) {
   return {
     startTimestamp: start,
     endTimestamp: end,
     region,
     ...ONE_OF_ONE,
-    signatureInfos: [infoOf(keyId, keyVersion)],
+    signatureInfos: keys.map(infoOf),
   }
 }
 
-function signatureEntry({ keyId, keyVersion, signature }: RecordedSignature) {
-  return { signatureInfo: infoOf(keyId, keyVersion), ...ONE_OF_ONE, signature }
+function signatureEntry({ signature, ...key }: RecordedSignature) {
+  return { signatureInfo: infoOf(key), ...ONE_OF_ONE, signature }
 }
 
-function infoOf(verificationKeyId: string, verificationKeyVersion: string) {
-  return { verificationKeyId, verificationKeyVersion, signatureAlgorithm: SIGNATURE_ALGORITHM }
+function infoOf({ keyId, keyVersion }: SigningKeyName) {
+  return {
+    verificationKeyId: keyId,
+    verificationKeyVersion: keyVersion,
+    signatureAlgorithm: SIGNATURE_ALGORITHM,
+  }
 }
 
 /** Makes a file, counts and digests what goes into it. */

@@ -1,91 +1,195 @@
-// Publish: the file of a window, from the log to a staged zip; promises that it is read in one snapshot, which it can name.
+// Publish: the files of a release, from the log to staged zips; promises that all are read in one snapshot, which it can name.
 
 import type { Transaction } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 import { zipPath } from '../distribute/public-paths.ts'
 import { TocsinError } from '../errors.ts'
 import { readHead } from '../log/read-events.ts'
-import { buildExport, type BuiltExport, type SignDigest } from './build-export.ts'
+import { splitExport } from './split-export.ts'
+import type { BuiltExport, SignDigest, SigningKeyName } from './build-export.ts'
+import { countRevised, countWindow, mayWait } from './count-window.ts'
 import type { Window } from './plan-windows.ts'
 import type { PublisherContext } from './publisher-context.ts'
 import { readWindow } from './read-window.ts'
+import type { Standing } from './releases.ts'
 import type { Signer } from './signer.ts'
-import type { ConfiguredStream } from './streams.ts'
+import type { ConfiguredStream, Stream, StreamKey } from './streams.ts'
+import type { ReleaseSpan } from './window-keys.ts'
 
 /** A release before it is recorded. */
 export interface DraftRelease {
-  /** The windows that it settles, oldest first: all empty but perhaps the last. */
-  readonly windows: readonly Window[]
-  /** The number of events that it was read from. */
+  readonly window: Window
+  /** As in {@link ReleaseSpan}. */
+  readonly keysFrom: number | null
+  readonly files: readonly DraftFile[]
+}
+
+/** One of its files: staged, and where it will lie. */
+export interface DraftFile {
+  readonly path: string
+  readonly built: BuiltExport
+}
+
+/** The next releases of a stream. */
+export interface Draft {
+  /** Oldest first; all without a file but perhaps the last. */
+  readonly releases: readonly DraftRelease[]
+  /** The number of events that they were read from. */
   readonly readSeq: number
-  /** The file of the last window; undefined when that has no key for the stream. */
-  readonly file: { readonly path: string; readonly built: BuiltExport } | undefined
 }
 
 /**
- * Drafts the next release: the windows up to the first that has a key, and that one's file, signed.
+ * Drafts the next releases: the windows up to the first in which something became available, and that one's files, signed.
  *
- * All is read in one snapshot together with the log's head, so that the file holds what the first `readSeq` events say.
+ * All is read in one snapshot together with the log's head, so that the files hold what the first `readSeq` events say.
  *
  * @param due not empty; the head's grain is past the last one's end already
  * @throws TocsinError `signing_key_invalid`, `file_mode_unsafe`, `store_failed`
  */
-export async function draftRelease(
+export async function draftReleases(
   context: PublisherContext,
   stream: ConfiguredStream,
+  standing: Standing,
   due: readonly Window[],
-): Promise<DraftRelease> {
-  return context.copyDb.transaction(async (tx) => {
-    await tx.query(sql`set transaction isolation level repeatable read, read only`)
+): Promise<Draft> {
+  return inSnapshot(context, async (tx) => {
     const { nextSeq: readSeq } = await readHead(tx)
-    const empty = await countEmpty(tx, due)
-    const windows = due.slice(0, empty + 1)
+    const empty = await countEmpty(tx, standing, due)
+    const releases = due.slice(0, empty).map((window, index) => ({
+      window,
+      keysFrom: index === 0 ? standing.keysEnd : window.start,
+      files: [],
+    }))
     const window = due[empty]
-    if (window === undefined) return { windows, readSeq, file: undefined }
-    const signer = await openSigner(context, stream)
-    const path = zipPath(stream.name, window.start, window.end, 1)
-    const built = await buildWindow(context, tx, stream, window, path, (digest) =>
-      signer.sign(digest),
-    )
-    return { windows, readSeq, file: built === undefined ? undefined : { path, built } }
+    if (window === undefined) return { releases, readSeq }
+    const keysFrom = empty === 0 ? standing.keysEnd : window.start
+    const span = { number: standing.number + empty + 1, ...window, keysFrom, readSeq }
+    return { releases: [...releases, await draftRelease(context, tx, stream, span)], readSeq }
   })
 }
 
-/** Builds a window's file; undefined when it has no key for the stream. */
-export async function buildWindow(
-  context: PublisherContext,
-  tx: Transaction,
-  stream: ConfiguredStream,
-  window: Window,
-  path: string,
-  sign: SignDigest,
-): Promise<BuiltExport | undefined> {
-  const { region, keyId, keyVersion } = stream
-  const staged = await context.store.stagingPath(path)
-  const pages = readWindow(tx, stream, window)
-  return buildExport({ ...window, region, keyId, keyVersion }, pages, sign, staged)
+/** Reads what does not change meanwhile. */
+export function inSnapshot<Value>(
+  { copyDb }: Pick<PublisherContext, 'copyDb'>,
+  read: (tx: Transaction) => Promise<Value>,
+): Promise<Value> {
+  return copyDb.transaction(async (tx) => {
+    await tx.query(sql`set transaction isolation level repeatable read, read only`)
+    // A window is read once: compiling the statement takes longer than it saves. And its sort should rather not go to disk.
+    await tx.query(sql`set local jit = off`)
+    await tx.query(sql`set local work_mem = '64MB'`)
+    return read(tx)
+  })
 }
 
-/** How many windows from the first on have no key: found with one look at the index of keys. */
-async function countEmpty(tx: Transaction, due: readonly Window[]): Promise<number> {
-  const first = due[0] as Window
-  const last = due.at(-1) as Window
+/** How many windows from the first on have nothing new for any stream: found with one look at each index. */
+async function countEmpty(
+  tx: Transaction,
+  { keysEnd }: Standing,
+  due: readonly Window[],
+): Promise<number> {
+  const start = due[0]?.start ?? 0
+  const end = due.at(-1)?.end ?? 0
   const { rows } = await tx.query<{ available: number | null }>(
-    sql`select min(available) as available from diagnosis_key where available >= ${first.start} and available < ${last.end}`,
+    sql`select least(
+          (select min(available) from diagnosis_key where available >= ${keysEnd} and available < ${end}),
+          (select min(available) from key_revision where available >= ${start} and available < ${end})) as available`,
   )
   const available = rows[0]?.available ?? Infinity
   return due.filter((window) => window.end <= available).length
 }
 
-/** What signs a stream's files. @throws TocsinError `signing_key_invalid`, `file_mode_unsafe` */
-export async function openSigner(
+async function draftRelease(
   context: PublisherContext,
+  tx: Transaction,
   stream: ConfiguredStream,
-): Promise<Signer> {
-  const signer = await context.loadSigner(stream.keyFile)
-  if (signer.publicKey === stream.publicKey) return signer
-  throw new TocsinError(
-    'signing_key_invalid',
-    `${stream.keyFile} is not the signing key of stream "${stream.name}".`,
+  span: ReleaseSpan & { readonly keysFrom: number },
+): Promise<DraftRelease> {
+  const window = { start: span.start, end: span.end }
+  const found = await countWindow(tx, stream, span, { keys: Infinity, reports: stream.hold })
+  const isHeld = found.keys > 0 && found.reports < stream.hold && mayWait(stream, span)
+  const keysFrom = isHeld ? null : span.keysFrom
+  const total = (isHeld ? 0 : found.keys) + (await countRevised(tx, stream, span))
+  if (total === 0) return { window, keysFrom, files: [] }
+  const signers = await openSigners(context, stream, span.end)
+  const sign: SignDigest = (digest, { keyId, keyVersion }) => {
+    const signer = signers.find((each) => each.keyId === keyId && each.keyVersion === keyVersion)
+    if (signer === undefined) throw new Error('a file asks for a key that nobody opened')
+    return signer.sign(digest)
+  }
+  const files = await buildFiles(context, tx, stream, { ...span, keysFrom }, total, signers, sign)
+  return { window, keysFrom, files }
+}
+
+/**
+ * Builds the files of a release; none when there is nothing in it.
+ *
+ * @param total how many keys there are, revised ones included
+ * @param keys the names of the keys that sign, in order
+ */
+export async function buildFiles(
+  context: PublisherContext,
+  tx: Transaction,
+  stream: Stream,
+  span: ReleaseSpan,
+  total: number,
+  keys: readonly SigningKeyName[],
+  sign: SignDigest,
+): Promise<DraftFile[]> {
+  const { start, end } = fileSpan(span)
+  const pathOf = (number: number) => zipPath(stream.name, start, end, number)
+  const count = Math.ceil(total / stream.maximum)
+  // Of one size: a last file with what is left over could be too small to hide in.
+  const files = await splitExport(readWindow(tx, stream, span), Math.ceil(total / count), sign, {
+    // Android knows files by their times alone: those of one window must differ in them.
+    describe: (number) => ({
+      start,
+      end: count > 1 ? end + number : end,
+      region: stream.region,
+      keys: keys.map(({ keyId, keyVersion }) => ({ keyId, keyVersion })),
+    }),
+    stagingPath: (number) => context.store.stagingPath(pathOf(number)),
+  })
+  return files.map((built, index) => ({ path: pathOf(index + 1), built }))
+}
+
+/** The time span that a release's files name: after windows that were held, theirs too. */
+function fileSpan({ start, end, keysFrom }: ReleaseSpan): Window {
+  return { start: keysFrom ?? start, end }
+}
+
+/** A signing key of a stream, ready to sign. */
+type OpenSigner = Signer & SigningKeyName
+
+/**
+ * What signs the files of a window, newest first.
+ *
+ * @param end of the window, unix seconds
+ * @throws TocsinError `signing_key_invalid`, `file_mode_unsafe`
+ */
+export async function openSigners(
+  context: Pick<PublisherContext, 'loadSigner'>,
+  stream: Stream,
+  end: number,
+): Promise<OpenSigner[]> {
+  const valid = stream.keys.filter((key) => isValidAt(key, end))
+  if (valid.length === 0)
+    throw new TocsinError(
+      'signing_key_invalid',
+      `No signing key of stream "${stream.name}" is valid at ${new Date(end * 1000).toISOString()}: add one with tocsin stream update.`,
+    )
+  return Promise.all(
+    valid.map(async ({ keyId, keyVersion, keyFile, publicKey }) => {
+      const signer = await context.loadSigner(keyFile)
+      if (signer.publicKey === publicKey) return { ...signer, keyId, keyVersion }
+      throw new TocsinError(
+        'signing_key_invalid',
+        `${keyFile} is not the signing key ${keyId} ${keyVersion} of stream "${stream.name}".`,
+      )
+    }),
   )
+}
+
+function isValidAt({ from, through }: StreamKey, time: number): boolean {
+  return from <= time && (through === null || time < through)
 }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { nextDue, planWindows, type Schedule, type Window } from './plan-windows.ts'
+import { nextDue, planWindows, windowEnd, type Schedule, type Window } from './plan-windows.ts'
 
 const HOUR = 3600
 const NOON = Date.UTC(2026, 2, 10, 12) / 1000
@@ -16,6 +16,7 @@ const anyHistory = anyPeriod.chain((period) =>
   fc.record({
     period: fc.constant(period),
     windowAge: fc.integer({ min: 0, max: 3 * period }),
+    through: fc.constant(null),
     start: fc.integer({ min: NOON - 100 * period, max: NOON }),
     looks: fc.array(fc.integer({ min: NOON - 120 * period, max: NOON + 120 * period }), {
       minLength: 1,
@@ -70,8 +71,8 @@ test('a window is never released before it is over and has settled, and never la
       const latest = Math.max(...looks)
       const end = windows.at(-1)?.end ?? schedule.start
       assert.ok(windows.every((each) => each.end + schedule.windowAge <= latest))
-      assert.ok(nextDue(schedule, windows.at(-1)?.end) > latest)
-      assert.ok(nextDue(schedule, end) - schedule.windowAge - end <= schedule.period)
+      assert.ok((nextDue(schedule, windows.at(-1)?.end) ?? 0) > latest)
+      assert.ok((nextDue(schedule, end) ?? Infinity) - schedule.windowAge - end <= schedule.period)
     }),
   )
 })
@@ -88,7 +89,7 @@ test('what is released does not depend on when and how often the publisher looks
 })
 
 test('windows end at whole multiples of the period; after a change of the period the first is shorter', () => {
-  const hourly = { period: HOUR, windowAge: 0, start: NOON }
+  const hourly = { period: HOUR, windowAge: 0, start: NOON, through: null }
   assert.deepEqual(planWindows(hourly, undefined, NOON + 2 * HOUR, 10), [
     { start: NOON, end: NOON + HOUR },
     { start: NOON + HOUR, end: NOON + 2 * HOUR },
@@ -101,10 +102,44 @@ test('windows end at whole multiples of the period; after a change of the period
 })
 
 test('a window that ends this second is due, and one that has yet to settle is not', () => {
-  const schedule = { period: HOUR, windowAge: 600, start: NOON }
+  const schedule = { period: HOUR, windowAge: 600, start: NOON, through: null }
   assert.deepEqual(planWindows(schedule, undefined, NOON + HOUR + 599, 10), [])
   assert.deepEqual(planWindows(schedule, undefined, NOON + HOUR + 600, 10), [
     { start: NOON, end: NOON + HOUR },
   ])
   assert.equal(nextDue(schedule, undefined), NOON + HOUR + 600)
+})
+
+test('a stream that ends has a last window that ends there, and none behind it', () => {
+  const through = NOON + HOUR + 900
+  const schedule = { period: HOUR, windowAge: 600, start: NOON, through }
+  assert.deepEqual(planWindows(schedule, undefined, through + 600, 10), [
+    { start: NOON, end: NOON + HOUR },
+    { start: NOON + HOUR, end: through },
+  ])
+  assert.deepEqual(planWindows(schedule, NOON + HOUR, through + 599, 10), [], 'the last settles')
+  assert.equal(nextDue(schedule, NOON + HOUR), through + 600)
+  for (const lastEnd of [through, through + HOUR]) {
+    assert.deepEqual(planWindows(schedule, lastEnd, NOON + 99 * HOUR, 10), [])
+    assert.equal(nextDue(schedule, lastEnd), undefined)
+  }
+  const never = { ...schedule, through: NOON }
+  assert.deepEqual(planWindows(never, undefined, NOON + 99 * HOUR, 10), [])
+})
+
+test('a stream that is taken up again goes on where it ended, oldest first', () => {
+  const ended = { period: HOUR, windowAge: 0, start: NOON, through: NOON + 900 }
+  const [last] = planWindows(ended, undefined, NOON + 5 * HOUR, 10)
+  assert.deepEqual(last, { start: NOON, end: NOON + 900 })
+  assert.deepEqual(planWindows({ ...ended, through: null }, last?.end, NOON + 3 * HOUR, 10), [
+    { start: NOON + 900, end: NOON + HOUR },
+    { start: NOON + HOUR, end: NOON + 2 * HOUR },
+    { start: NOON + 2 * HOUR, end: NOON + 3 * HOUR },
+  ])
+})
+
+test('the window that is open now ends at the next whole multiple of the period', () => {
+  assert.equal(windowEnd(HOUR, NOON), NOON + HOUR)
+  assert.equal(windowEnd(HOUR, NOON + HOUR - 1), NOON + HOUR)
+  assert.equal(windowEnd(24 * HOUR, NOON), NOON + 12 * HOUR)
 })

@@ -1,24 +1,20 @@
 // Publish: makes the releases that are due; promises that a crash anywhere is mended by the next run, which puts the same bytes.
 
-import { storePath } from '../distribute/public-paths.ts'
 import { TocsinError } from '../errors.ts'
 import { appendEvents, raiseGrain } from '../log/append-event.ts'
 import { archiveThrough } from '../log/archive.ts'
 import { advanceTree } from '../log/checkpoint.ts'
 import { readHead } from '../log/read-events.ts'
 import { ENCODER_VERSION } from './build-export.ts'
-import { draftRelease, type DraftRelease } from './build-window.ts'
-import { movePointer, placeFiles } from './place-files.ts'
+import { draftReleases, type Draft, type DraftFile } from './build-window.ts'
+import { familiesOf, readRegionLists } from './families.ts'
+import { movePointer, placeFiles, putFiles } from './place-files.ts'
 import { planWindows, type Window } from './plan-windows.ts'
 import type { LeaderContext, PublisherContext } from './publisher-context.ts'
 import type { PublisherLock } from './publisher-lock.ts'
-import {
-  latestReleases,
-  releaseEvent,
-  type LatestRelease,
-  type ReleaseContent,
-  type ReleasedFile,
-} from './releases.ts'
+import { readStandings, releaseEvent, type ReleasedFile, type Standing } from './releases.ts'
+import { createRetirement, renewUnlisted } from './retire-files.ts'
+import { settlePadding } from './settle-padding.ts'
 import { listStreams, type ConfiguredStream } from './streams.ts'
 
 export type { PublisherContext } from './publisher-context.ts'
@@ -27,7 +23,9 @@ export type { PublisherContext } from './publisher-context.ts'
 export interface PublishedRun {
   readonly releases: number
   readonly files: number
+  /** Published for the first time, padding included. */
   readonly keys: number
+  readonly revisedKeys: number
 }
 
 /** Empty windows are recorded this many in one transaction, so that a long downtime is caught up with quickly. */
@@ -47,37 +45,45 @@ export function createPublisher(
   lock: Pick<PublisherLock, 'mustHold'>,
 ): () => Promise<PublishedRun> {
   const leader: LeaderContext = { ...context, mustHold: lock.mustHold }
-  /** The streams whose files are in the store as the log has them. */
-  const placed = new Set<string>()
+  /** The streams whose files are in the store as the log has them, by the event that configured them. */
+  const placed = new Map<string, number>()
+  const retire = createRetirement(leader)
   let tidy = false
 
-  const publish = async (
-    stream: ConfiguredStream,
-    latest: LatestRelease | undefined,
-    run: RunningCount,
-  ) => {
-    // Files appear in the order of their releases: what was recorded comes before what is new.
-    if (!placed.has(stream.name)) await placeFiles(leader, stream)
-    placed.add(stream.name)
-    await publishStream(leader, stream, latest, run)
-  }
   return async () => {
-    const run = { releases: 0, files: 0, keys: 0 }
     const problems: unknown[] = []
+    const streams = new Map<string, ConfiguredStream>()
+    /** Does something for streams; when that fails they are left out for the rest of the run. */
+    const attempt = async (names: readonly string[], work: () => Promise<void>) => {
+      try {
+        await work()
+      } catch (error) {
+        tidy = false
+        for (const name of names) {
+          placed.delete(name)
+          streams.delete(name)
+        }
+        if (concernsAll(error)) throw error
+        problems.push(error)
+      }
+    }
     await leader.mustHold()
     // What a killed or a failed run left half made.
     if (!tidy) await leader.store.clearStaging()
     tidy = true
-    const latest = await latestReleases(leader.db)
-    for (const stream of await listStreams(leader.db))
-      try {
-        await publish(stream, latest.get(stream.name), run)
-      } catch (error) {
-        tidy = false
-        placed.delete(stream.name)
-        if (concernsAll(error)) throw error
-        problems.push(error)
-      }
+    const all = await listStreams(leader.db)
+    for (const stream of all) streams.set(stream.name, stream)
+    for (const stream of all) {
+      // Files appear in the order of their releases: what was recorded comes before what is new.
+      if (placed.get(stream.name) === stream.configurationSeq) continue
+      await attempt([stream.name], async () => {
+        await renewUnlisted(leader, stream)
+        await placeFiles(leader, stream)
+      })
+      if (streams.has(stream.name)) placed.set(stream.name, stream.configurationSeq)
+    }
+    await retire(streams, attempt)
+    const run = await publishInOrder(leader, all, streams, attempt)
     if (problems.length > 0) throw asOneError(problems)
     return run
   }
@@ -98,85 +104,125 @@ export function publishDue(
 /** A {@link PublishedRun} that is still going on. */
 type RunningCount = { -readonly [Name in keyof PublishedRun]: PublishedRun[Name] }
 
-async function publishStream(
+/** Does work for streams; those for which it fails are gone from the map. */
+type Attempt = (names: readonly string[], work: () => Promise<void>) => Promise<void>
+
+/**
+ * Publishes the due windows of all streams in the order of their ends: padding that a family needs is made before any of its
+ * streams publishes a window that could hold it.
+ *
+ * @param streams those of all that are published in this run
+ */
+async function publishInOrder(
   context: LeaderContext,
-  stream: ConfiguredStream,
-  latest: LatestRelease | undefined,
-  run: RunningCount,
-): Promise<void> {
-  let number = latest?.number ?? 0
-  let lastEnd = latest?.windowEnd
-  for (;;) {
+  all: readonly ConfiguredStream[],
+  streams: ReadonlyMap<string, ConfiguredStream>,
+  attempt: Attempt,
+): Promise<PublishedRun> {
+  const run: RunningCount = { releases: 0, files: 0, keys: 0, revisedKeys: 0 }
+  const standings = await readStandings(context.db, [...streams.values()])
+  // With those that are left out of this run: padding is theirs, too, and must not come into what they have published.
+  const families = familiesOf(all, await readRegionLists(context.db))
+  const due = new Map<string, Window[]>()
+  const plan = (stream: ConfiguredStream) => {
     const now = Math.floor(context.now().getTime() / 1000)
-    const due = planWindows(stream, lastEnd, now, EMPTY_WINDOWS_AT_ONCE)
-    if (due.length === 0) return
-    const windows = await release(context, stream, number, due, run)
-    number += windows.length
-    run.releases += windows.length
-    lastEnd = windows.at(-1)?.end
+    const lastEnd = standings.get(stream.name)?.windowEnd
+    due.set(stream.name, planWindows(stream, lastEnd, now, EMPTY_WINDOWS_AT_ONCE))
   }
+  const nextEnd = (name: string) => (streams.has(name) ? due.get(name)?.[0]?.end : undefined)
+  streams.forEach(plan)
+  for (;;) {
+    const end = Math.min(...[...due.keys()].map((name) => nextEnd(name) ?? Infinity))
+    if (end === Infinity) return run
+    for (const family of families)
+      if (family.some(({ name }) => nextEnd(name) === end))
+        await attempt(
+          family.map(({ name }) => name),
+          () => settle(context, family, end),
+        )
+    const ending = [...streams.values()].filter(({ name }) => nextEnd(name) === end)
+    for (const stream of ending)
+      await attempt([stream.name], async () => {
+        const { name } = stream
+        const standing = standings.get(name) as Standing
+        const windows = due.get(name) ?? []
+        standings.set(name, await publishNext(context, stream, standing, windows, run))
+        plan(stream)
+      })
+  }
+}
+
+/** Makes a family's padding for the windows that end at `end`, if its streams want any. */
+async function settle(
+  context: LeaderContext,
+  family: readonly ConfiguredStream[],
+  end: number,
+): Promise<void> {
+  if (family.every((stream) => stream.minimum === 0)) return
+  // What is counted must not change any more.
+  await context.db.transaction((tx) => raiseGrain(tx, end))
+  await context.mustHold()
+  await settlePadding(context, family, end)
 }
 
 /**
  * The story of a release: plan, build, sign, record, archive, put, move the pointer.
  *
- * @returns the windows that were settled: empty ones, then at most one with a file
+ * @param due the stream's windows, oldest first
+ * @returns where the stream stands afterwards: past the windows that were empty, and at most one that was not
  */
-async function release(
+async function publishNext(
   context: LeaderContext,
   stream: ConfiguredStream,
-  numberBefore: number,
+  standing: Standing,
   due: readonly Window[],
   run: RunningCount,
-): Promise<readonly Window[]> {
+): Promise<Standing> {
   // Plan. From here on nothing can be accepted into these windows, however late it commits.
   const end = due.at(-1)?.end ?? 0
   await context.db.transaction((tx) => raiseGrain(tx, end))
 
-  // Build and sign. A crash leaves a staged file, which the next publisher clears away, and no trace in the log.
-  const draft = await draftRelease(context, stream, due)
+  // Build and sign. A crash leaves staged files, which the next publisher clears away, and no trace in the log.
+  const draft = await draftReleases(context, stream, standing, due)
   await context.mustHold()
 
-  // THE COMMIT POINT. Before it there is no release; after it the log holds the file's digest and its signature, and
+  // THE COMMIT POINT. Before it there is no release; after it the log holds the files' digests and their signatures, and
   // whoever publishes next makes these very bytes, by placeFiles, and no others.
-  const seq = await recordReleases(context, stream, numberBefore, draft)
+  const seq = await recordReleases(context, stream, standing.number, draft)
 
   // Archive. Phones may see only what a recovery from the archive knows of.
   await archiveThrough(seq)
-  if (draft.file === undefined) return draft.windows
-  const { path, built } = draft.file
 
-  // Put. A crash leaves a file that no index names yet; the next publisher finds it in its place.
-  await context.mustHold()
-  await context.store.putImmutable(storePath(path), built.staged, built.digest)
+  // Put. A crash leaves files that no index names yet; the next publisher finds them in their place.
+  const files = draft.releases.flatMap((release) => release.files)
+  await putFiles(context, files)
 
   // Move the pointer. A crash leaves the old index or the new one, whole; the next publisher moves it when it is old.
-  await movePointer(context, stream)
-  run.files += 1
-  run.keys += built.keys
-  return draft.windows
+  if (files.length > 0) await movePointer(context, stream)
+  count(run, draft)
+  return standingAfter(standing, draft)
 }
 
-/** Appends the events of a draft's releases; a file belongs to the last one. @returns the last event's number */
+/** Appends the events of a draft's releases. @returns the last event's number */
 async function recordReleases(
   context: LeaderContext,
   stream: ConfiguredStream,
   numberBefore: number,
-  { windows, readSeq, file }: DraftRelease,
+  { releases, readSeq }: Draft,
 ): Promise<number> {
   return context.db.transaction(async (tx) => {
     const { logId, nextSeq } = await readHead(tx)
     const checkpoint = await advanceTree(tx, nextSeq)
-    const files = file === undefined ? [] : [releasedFile(file)]
-    const contents = windows.map((window, index): ReleaseContent => ({
+    const contents = releases.map(({ window, keysFrom, files }, index) => ({
       logId,
       stream: stream.name,
       number: numberBefore + index + 1,
       window,
+      keysFrom,
       readSeq,
       configurationSeq: stream.configurationSeq,
       encoderVersion: ENCODER_VERSION,
-      files: index < windows.length - 1 ? [] : files,
+      files: files.map(releasedFile),
       checkpoint,
     }))
     const events = await appendEvents(tx, context.writer, contents.map(releaseEvent), context.now())
@@ -184,9 +230,27 @@ async function recordReleases(
   })
 }
 
-function releasedFile({ path, built }: NonNullable<DraftRelease['file']>): ReleasedFile {
-  const { size, digest, keys, signatures } = built
-  return { path, size, digest, keys, signatures }
+function releasedFile({ path, built }: DraftFile): ReleasedFile {
+  const { staged: _, ...recorded } = built
+  return { path, ...recorded }
+}
+
+function count(run: RunningCount, { releases }: Draft): void {
+  run.releases += releases.length
+  for (const { built } of releases.flatMap((release) => release.files)) {
+    run.files += 1
+    run.keys += built.keys
+    run.revisedKeys += built.revisedKeys
+  }
+}
+
+function standingAfter(standing: Standing, { releases }: Draft): Standing {
+  const settled = releases.findLast((release) => release.keysFrom !== null)
+  return {
+    number: standing.number + releases.length,
+    windowEnd: releases.at(-1)?.window.end ?? standing.windowEnd,
+    keysEnd: settled?.window.end ?? standing.keysEnd,
+  }
 }
 
 /** Whether it is no use to go on with the next stream. */

@@ -1,28 +1,35 @@
-// Publish: the keys of a window, sorted, as they leave the database; promises flat memory, whatever the window holds.
+// Publish: the keys of a release, sorted, as they leave the database; promises flat memory, however many there are.
 
 import { to as copyTo } from 'pg-copy-streams'
 import type { Transaction } from '../db/database.ts'
 import type { ExportKey } from '../format/gaen-export.ts'
-import type { ConfiguredStream } from './streams.ts'
-import type { Window } from './plan-windows.ts'
+import type { Stream } from './streams.ts'
+import { copySorted, selectKeys, selectRevised, type ReleaseSpan } from './window-keys.ts'
+
+/** Some keys of one list of an export. */
+export interface KeyPage {
+  readonly list: 'keys' | 'revisedKeys'
+  readonly keys: readonly ExportKey[]
+}
 
 /**
- * The keys of a stream's window, sorted by their bytes, in pages.
+ * What a release brings, each list sorted by the keys' bytes, in pages: first the new keys, then the revised ones.
  *
  * Binary COPY is the fastest way out of PostgreSQL; the sort is the server's, on disk when it must be.
  */
 export async function* readWindow(
   tx: Transaction,
-  stream: ConfiguredStream,
-  window: Window,
-): AsyncGenerator<ExportKey[]> {
-  // COPY takes no parameters: these are numbers, and a region of letters, digits and hyphens, escaped all the same.
-  const statement = `copy (
-    select k.key_data, k.transmission_risk, k.rolling_start, k.rolling_period, k.report_type, k.days_since_onset
-    from diagnosis_key k join report r using (seq)
-    where k.available >= ${window.start} and k.available < ${window.end}
-      and not k.withdrawn and not r.withdrawn and ${tx.client.escapeLiteral(stream.region)} = any(r.regions)
-    order by k.key_data) to stdout (format binary)`
+  stream: Stream,
+  span: ReleaseSpan,
+): AsyncGenerator<KeyPage> {
+  if (span.keysFrom !== null)
+    for await (const keys of copyKeys(tx, copySorted(selectKeys(stream, span))))
+      yield { list: 'keys', keys }
+  for await (const keys of copyKeys(tx, copySorted(selectRevised(stream, span))))
+    yield { list: 'revisedKeys', keys }
+}
+
+async function* copyKeys(tx: Transaction, statement: string): AsyncGenerator<ExportKey[]> {
   const source = tx.client.query(copyTo(statement))
   let failed = false
   source.once('error', () => (failed = true))

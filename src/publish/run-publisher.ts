@@ -2,7 +2,7 @@
 
 import type { Address } from '../db/database.ts'
 import type { Logger } from '../operate/logger.ts'
-import { openSigner } from './build-window.ts'
+import { openSigners } from './build-window.ts'
 import { concernsAll, createPublisher, type PublishedRun } from './publish-due.ts'
 import type { PublisherContext } from './publisher-context.ts'
 import { takePublisherLock, type PublisherLock } from './publisher-lock.ts'
@@ -22,7 +22,7 @@ export interface RunningPublisher extends AsyncDisposable {
 const INTERVAL_MS = 1_000
 const REST_MS = 10_000
 
-const NOTHING: PublishedRun = { releases: 0, files: 0, keys: 0 }
+const NOTHING: PublishedRun = { releases: 0, files: 0, keys: 0, revisedKeys: 0 }
 
 /**
  * Starts a publisher.
@@ -105,8 +105,10 @@ async function findUnusableKeys(
   context: PublisherContext,
 ): Promise<{ readonly stream: string; readonly error: unknown }[]> {
   const unusable: { stream: string; error: unknown }[] = []
-  for (const stream of await listStreams(context.db))
-    await openSigner(context, stream).catch((error: unknown) =>
+  const now = Math.floor(context.now().getTime() / 1000)
+  const streams = await listStreams(context.db)
+  for (const stream of streams.filter(({ through }) => through === null || through > now))
+    await openSigners(context, stream, now).catch((error: unknown) =>
       unusable.push({ stream: stream.name, error }),
     )
   return unusable

@@ -97,27 +97,35 @@ test('a key that is missing, unreadable for the machine or of another kind is re
       .privateKey.export({ type: 'pkcs8', format: 'pem' })
       .toString()
   const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+  const encrypted = (type: 'pkcs8' | 'sec1') =>
+    privateKey.export({ type, format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' }).toString()
+  const ofRsa = rsa.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  const ofPublic = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+  const invalid: [string, string, RegExp][] = [
+    ['empty', '', /must hold a P-256 private key as PEM: tocsin keygen/],
+    ['text', 'no key', /must hold a P-256 private key as PEM: tocsin keygen/],
+    ['p384', pem('secp384r1'), /not one of secp384r1/],
+    ['secp256k1', pem('secp256k1'), /not one of secp256k1/],
+    ['rsa', ofRsa, /not one of RSA/],
+    ['public', ofPublic, /not a public one/],
+    ['encrypted', encrypted('pkcs8'), /not an encrypted one/],
+    ['encrypted-sec1', encrypted('sec1'), /not an encrypted one/],
+  ]
+  const invalidFiles = invalid.map(async ([name, text, message]) => {
+    return { file: await put(name, text), code: 'signing_key_invalid', message }
+  })
   const cases = [
     { file: join(folder, 'missing.pem'), code: 'signing_key_invalid', message: /can't be read/ },
-    { file: await put('empty', ''), code: 'signing_key_invalid', message: /must hold a P-256/ },
-    {
-      file: await put('text', 'no key'),
-      code: 'signing_key_invalid',
-      message: /must hold a P-256/,
-    },
-    { file: await put('p384', pem('secp384r1')), code: 'signing_key_invalid', message: /P-256/ },
-    {
-      file: await put('rsa', rsa.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()),
-      code: 'signing_key_invalid',
-      message: /must hold a P-256/,
-    },
-    {
-      file: await put('public', rsa.publicKey.export({ type: 'spki', format: 'pem' }).toString()),
-      code: 'signing_key_invalid',
-      message: /must hold a P-256/,
-    },
+    { file: folder, code: 'signing_key_invalid', message: /can't be read/ },
+    ...(await Promise.all(invalidFiles)),
     {
       file: await put('shared', pem('prime256v1'), 0o640),
+      code: 'file_mode_unsafe',
+      message: /chmod 600/,
+    },
+    {
+      file: await put('public-to-all', pem('prime256v1'), 0o604),
       code: 'file_mode_unsafe',
       message: /chmod 600/,
     },
@@ -129,4 +137,19 @@ test('a key that is missing, unreadable for the machine or of another kind is re
       assert.ok(error.message.includes(file), 'the sentence names the file')
       return true
     })
+})
+
+test('both forms in which a private key is written as PEM are read', async (t) => {
+  const folder = await temporaryFolder(t)
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+  for (const [type, heading] of [
+    ['pkcs8', 'BEGIN PRIVATE KEY'],
+    ['sec1', 'BEGIN EC PRIVATE KEY'],
+  ] as const) {
+    const pem = privateKey.export({ type, format: 'pem' }).toString()
+    assert.ok(pem.includes(heading))
+    await writeFile(join(folder, type), pem, { mode: 0o600 })
+    const signer = await loadSigner(join(folder, type))
+    assert.equal(signer.publicKey, publicKey.export({ type: 'spki', format: 'pem' }))
+  }
 })

@@ -60,16 +60,26 @@ export async function makeSigningKey(file: string): Promise<string> {
 }
 
 function readPrivateKey(file: string, pem: string): KeyObject {
+  let key: KeyObject | undefined
   try {
-    const key = createPrivateKey(pem)
-    if (key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return key
+    key = createPrivateKey(pem)
   } catch {
-    // Falls through to the refusal.
+    // Refused below, with what can be told from its heading.
   }
+  if (key?.asymmetricKeyDetails?.namedCurve === 'prime256v1') return key
   throw new TocsinError(
     'signing_key_invalid',
-    `${file} must hold a P-256 private key as PEM: tocsin keygen makes one.`,
+    `${file} must hold a P-256 private key as PEM${describeOther(key, pem)}: tocsin keygen makes one.`,
   )
+}
+
+/** What a file holds instead, as far as it is worth telling. */
+function describeOther(key: KeyObject | undefined, pem: string): string {
+  if (key !== undefined)
+    return `, not one of ${key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType?.toUpperCase() ?? 'another kind'}`
+  if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem))
+    return ', not an encrypted one (openssl pkey decrypts it)'
+  return pem.includes('-----BEGIN PUBLIC KEY-----') ? ', not a public one' : ''
 }
 
 function publicHalf(key: KeyObject): string {

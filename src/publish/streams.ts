@@ -1,31 +1,62 @@
-// Publish: the streams, each a set of regions with a period and a signing key; promises that a change is an event before it is true.
+// Publish: the streams, each a set of keys with a period and signing keys; promises that a change is an event before it is true.
 
+import { isDeepStrictEqual } from 'node:util'
 import type { Queryable, Transaction } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
-import { STREAM_NAME } from '../distribute/public-paths.ts'
 import { TocsinError } from '../errors.ts'
 import { appendEvents, truncateToGrain, type LogWriter } from '../log/append-event.ts'
 import type { Projection } from '../log/projection.ts'
+import { readEvent } from '../log/read-events.ts'
+import type { NewEvent } from '../log/record.ts'
+import { checkStart, checkStream } from './check-stream.ts'
+import { STREAM_ADDED, streamContent } from './earlier-events.ts'
 
 /** A stream as it is configured. */
 export interface Stream {
   /** Lower-case letters, digits and hyphens: it is a folder's name. */
   readonly name: string
-  /** Upper case. */
+  /** What its files say; upper case. */
   readonly region: string
+  /** Whose keys it publishes: those of reports with at least one of these regions, upper case, not empty ... */
+  readonly inputRegions: readonly string[]
+  /** ... and with none of these. */
+  readonly excludedRegions: readonly string[]
+  /** `regional`: travelers' reports count as others do; `include`: they count whatever their regions; `exclude`: not at all. */
+  readonly travelers: 'regional' | 'include' | 'exclude'
+  /** As in export files (1 confirmed test, 2 clinical diagnosis, 3 self report); all when empty. */
+  readonly reportTypes: readonly number[]
   /** Seconds; 24 h is a whole multiple of it, and it is one of the time grain. */
   readonly period: number
   /** Seconds that a window is left to settle before it is published. */
   readonly windowAge: number
+  /** A window with fewer reports waits for the next one, for 24 h at the most. */
+  readonly hold: number
+  /** Fewer keys are padded. */
+  readonly minimum: number
+  /** More keys are split into several files. */
+  readonly maximum: number
+  /** Seconds that a file stays in the index after its window's end. */
+  readonly retention: number
   /** Where the first window begins, unix seconds. */
   readonly start: number
-  /** As phones know the signing key: its id (often the mobile country code) and version. */
+  /** Where the last window ends, unix seconds; null without an end. */
+  readonly through: number | null
+  /** One to ten, newest first. */
+  readonly keys: readonly StreamKey[]
+}
+
+/** A signing key of a stream. */
+export interface StreamKey {
+  /** As phones know it: its id (often the mobile country code) and version. */
   readonly keyId: string
   readonly keyVersion: string
   /** SubjectPublicKeyInfo, PEM. */
   readonly publicKey: string
   /** Where the private half is. */
   readonly keyFile: string
+  /** It signs windows that end from `from` on and before `through` (null: without an end), unix seconds. */
+  readonly from: number
+  readonly through: number | null
 }
 
 /** A stream with the event that brought its configuration. */
@@ -33,100 +64,201 @@ export interface ConfiguredStream extends Stream {
   readonly configurationSeq: number
 }
 
-const ADDED = 'stream.added'
-const DAY = 86_400
+/** What can be changed of a stream that is there; its start only before its first release. */
+export type StreamChanges = Partial<Omit<Stream, 'name'>>
+
+/** What a stream has when nobody says otherwise: see design of small numbers in docs/exports.md. */
+export const STREAM_DEFAULTS = {
+  excludedRegions: [],
+  travelers: 'regional',
+  reportTypes: [],
+  windowAge: 0,
+  hold: 20,
+  minimum: 1_000,
+  maximum: 500_000,
+  retention: 14 * 86_400,
+  through: null,
+} as const satisfies StreamChanges
+
+const CONFIGURED = 'stream.configured'
 
 /**
- * Adds a stream; its first window is the one that `now` lies in.
+ * Adds a stream.
  *
+ * @param stream its `start` left out, the first window is the one that `now` lies in; its `inputRegions` left out, its region
  * @throws TocsinError `stream_exists`, `stream_invalid`
  */
 export async function addStream(
   tx: Transaction,
   writer: LogWriter,
-  stream: Omit<Stream, 'start'>,
+  given: NewStream,
   now: Date,
 ): Promise<void> {
+  const stream = completeStream(given, writer.timeGrain, now)
   checkStream(stream, writer.timeGrain)
+  checkStart(stream, now)
   // Two may add the same one at once: the second waits here, and then finds the first's.
   await tx.query(sql`select 1 from log_head for update`)
-  const { rowCount } = await tx.query(sql`select 1 from stream where name = ${stream.name}`)
-  if (rowCount !== 0)
+  if ((await findStream(tx, stream.name)) !== undefined)
     throw new TocsinError('stream_exists', `There is a stream "${stream.name}" already.`)
-  const start = Math.floor(truncateToGrain(now, writer.timeGrain) / stream.period) * stream.period
-  const content: Stream = { ...stream, region: stream.region.toUpperCase(), start }
-  await appendEvents(
-    tx,
-    writer,
-    [{ type: ADDED, parts: [{ retention: 'configuration', content }] }],
-    now,
-  )
+  await appendEvents(tx, writer, [configuredEvent(stream)], now)
+}
+
+/** A stream that is to be added. */
+export type NewStream = Pick<Stream, 'name' | 'region' | 'period' | 'keys'> & StreamChanges
+
+/**
+ * Changes a stream. Windows that were published stay as they are; the next one begins where the last one ended. A change to
+ * what is there already makes no event.
+ *
+ * @param change called with the stream as it is while nobody else can change it, so that of two changes at once neither is lost
+ * @returns the stream as it is now
+ * @throws TocsinError `stream_unknown`, `stream_invalid`
+ */
+export async function updateStream(
+  tx: Transaction,
+  writer: LogWriter,
+  name: string,
+  change: (stream: ConfiguredStream) => StreamChanges,
+  now: Date,
+): Promise<Stream> {
+  await tx.query(sql`select 1 from log_head for update`)
+  const known = await findStream(tx, name)
+  if (known === undefined) throw new TocsinError('stream_unknown', `There is no stream "${name}".`)
+  const { configurationSeq: _, ...before } = known
+  const stream = inUpperCase({ ...before, ...change(known) })
+  checkStream(stream, writer.timeGrain)
+  if (stream.start !== before.start) {
+    checkStart(stream, now)
+    await refuseReleased(tx, name)
+  }
+  if (!isDeepStrictEqual(stream, before))
+    await appendEvents(tx, writer, [configuredEvent(stream)], now)
+  return stream
 }
 
 /** All streams, by name. */
 export async function listStreams(db: Queryable): Promise<ConfiguredStream[]> {
-  const { rows } = await db.query<{
-    name: string
-    configuration_seq: number
-    region: string
-    period: number
-    window_age: number
-    start: number
-    key_id: string
-    key_version: string
-    public_key: string
-    key_file: string
-  }>(
-    sql`select name, configuration_seq, region, period, window_age, start, key_id, key_version, public_key, key_file
-        from stream order by name`,
-  )
-  return rows.map((row) => ({
-    name: row.name,
-    configurationSeq: row.configuration_seq,
-    region: row.region,
-    period: row.period,
-    windowAge: row.window_age,
-    start: row.start,
-    keyId: row.key_id,
-    keyVersion: row.key_version,
-    publicKey: row.public_key,
-    keyFile: row.key_file,
-  }))
+  const { rows } = await db.query<StreamRow>({
+    name: 'list-streams',
+    text: `select s.*, (select json_agg(json_build_object('keyId', k.key_id, 'keyVersion', k.key_version, 'publicKey', k.public_key,
+             'keyFile', k.key_file, 'from', k.valid_from, 'through', k.valid_through) order by k.position)
+             from stream_key k where k.stream = s.name) as keys
+           from stream s order by s.name`,
+    values: [],
+  })
+  return rows.map(streamOfRow)
 }
 
-/** Writes the table of streams. */
+/** A stream as an event configured it: what a release of that configuration was made with. */
+export async function streamAt(db: Queryable, configurationSeq: number): Promise<ConfiguredStream> {
+  const event = await readEvent(db, configurationSeq)
+  if (event?.type !== CONFIGURED && event?.type !== STREAM_ADDED)
+    throw new TocsinError('log_invalid', `Event ${configurationSeq} configures no stream.`)
+  return { ...streamContent(event), configurationSeq }
+}
+
+/** Writes the tables of streams. */
 export const streamProjection: Projection = {
-  types: [ADDED],
-  tables: ['stream'],
+  types: [CONFIGURED, STREAM_ADDED],
+  tables: ['stream', 'stream_key'],
   async apply(tx, events) {
     for (const event of events) {
-      const stream = event.parts[0]?.content as Stream
+      const stream = streamContent(event)
+      await tx.query(sql`delete from stream where name = ${stream.name}`)
+      await tx.query(sql`delete from stream_key where stream = ${stream.name}`)
       await tx.query(
         sql`insert into stream
-              (name, configuration_seq, region, period, window_age, start, key_id, key_version, public_key, key_file)
-            values (${stream.name}, ${event.seq}, ${stream.region}, ${stream.period}, ${stream.windowAge}, ${stream.start},
-                    ${stream.keyId}, ${stream.keyVersion}, ${stream.publicKey}, ${stream.keyFile})`,
+              (name, configuration_seq, region, input_regions, excluded_regions, travelers, report_types, period, window_age, hold,
+               minimum, maximum, retention, start, through)
+            values (${stream.name}, ${event.seq}, ${stream.region}, ${stream.inputRegions}, ${stream.excludedRegions},
+                    ${stream.travelers}, ${stream.reportTypes}, ${stream.period}, ${stream.windowAge}, ${stream.hold},
+                    ${stream.minimum}, ${stream.maximum}, ${stream.retention}, ${stream.start}, ${stream.through})`,
       )
+      for (const [position, key] of stream.keys.entries())
+        await tx.query(
+          sql`insert into stream_key (stream, position, key_id, key_version, public_key, key_file, valid_from, valid_through)
+              values (${stream.name}, ${position}, ${key.keyId}, ${key.keyVersion}, ${key.publicKey}, ${key.keyFile}, ${key.from}, ${key.through})`,
+        )
     }
   },
 }
 
-function checkStream(stream: Omit<Stream, 'start'>, timeGrain: number): void {
-  const refuse = (sentence: string) => {
-    throw new TocsinError('stream_invalid', sentence)
+/** The first window stays where it is once it is out. */
+async function refuseReleased(tx: Transaction, name: string): Promise<void> {
+  const { rowCount } = await tx.query(sql`select 1 from release where stream = ${name} limit 1`)
+  if (rowCount === 0) return
+  throw new TocsinError(
+    'stream_invalid',
+    `The stream "${name}" has begun: its first release is out. A stream of another name can begin at another time.`,
+  )
+}
+
+async function findStream(tx: Queryable, name: string): Promise<ConfiguredStream | undefined> {
+  return (await listStreams(tx)).find((stream) => stream.name === name)
+}
+
+function configuredEvent(stream: Stream): NewEvent {
+  return { type: CONFIGURED, parts: [{ retention: 'configuration', content: stream }] }
+}
+
+function completeStream(given: NewStream, timeGrain: number, now: Date): Stream {
+  const { period, region } = given
+  return inUpperCase({
+    ...STREAM_DEFAULTS,
+    start: Math.floor(truncateToGrain(now, timeGrain) / period) * period,
+    ...given,
+    inputRegions: given.inputRegions ?? [region],
+  })
+}
+
+function inUpperCase(stream: Stream): Stream {
+  const upper = (regions: readonly string[]) =>
+    [...new Set(regions.map((region) => region.toUpperCase()))].sort()
+  return {
+    ...stream,
+    region: stream.region.toUpperCase(),
+    inputRegions: upper(stream.inputRegions),
+    excludedRegions: upper(stream.excludedRegions),
   }
-  if (!STREAM_NAME.test(stream.name))
-    refuse('A name has 1 to 63 lower-case letters, digits and hyphens.')
-  if (!/^[A-Za-z0-9-]{1,10}$/.test(stream.region))
-    refuse('A region has 1 to 10 letters, digits or hyphens.')
-  if (!Number.isInteger(stream.period) || stream.period < 1 || DAY % stream.period !== 0)
-    refuse('The period must divide 24 hours.')
-  if (stream.period % timeGrain !== 0)
-    refuse(`The period must be a whole multiple of the time grain, ${timeGrain} s.`)
-  if (!Number.isInteger(stream.windowAge) || stream.windowAge < 0)
-    refuse('The window age must not be negative.')
-  // Phones take nothing else in these fields.
-  for (const text of [stream.keyId, stream.keyVersion])
-    if (!/^[A-Za-z0-9_]{1,64}$/.test(text))
-      refuse('Key id and version have 1 to 64 letters, digits or underscores.')
+}
+
+interface StreamRow {
+  name: string
+  configuration_seq: number
+  region: string
+  input_regions: string[]
+  excluded_regions: string[]
+  travelers: Stream['travelers']
+  report_types: number[]
+  period: number
+  window_age: number
+  hold: number
+  minimum: number
+  maximum: number
+  retention: number
+  start: number
+  through: number | null
+  keys: StreamKey[] | null
+}
+
+function streamOfRow(row: StreamRow): ConfiguredStream {
+  return {
+    name: row.name,
+    configurationSeq: row.configuration_seq,
+    region: row.region,
+    inputRegions: row.input_regions,
+    excludedRegions: row.excluded_regions,
+    travelers: row.travelers,
+    reportTypes: row.report_types,
+    period: row.period,
+    windowAge: row.window_age,
+    hold: row.hold,
+    minimum: row.minimum,
+    maximum: row.maximum,
+    retention: row.retention,
+    start: row.start,
+    through: row.through,
+    keys: row.keys ?? [],
+  }
 }

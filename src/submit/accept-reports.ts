@@ -14,13 +14,8 @@ import {
 } from '../log/append-event.ts'
 import { followHead, type FollowedHead } from '../log/follow-head.ts'
 import type { NewEvent, StoredEvent } from '../log/record.ts'
-import {
-  AlreadyStored,
-  packKeys,
-  reportEvent,
-  type ReportContent,
-  type ReportStatistics,
-} from './report.ts'
+import { packKeys } from './key-columns.ts'
+import { AlreadyStored, reportEvent, type ReportContent, type ReportStatistics } from './report.ts'
 import type { OpenedToken } from './revision-token.ts'
 import { addReport, findKnownKeys, findRepeated } from './stored-reports.ts'
 import { outcomeOf, settleKeys, type KnownKey } from './settle-keys.ts'

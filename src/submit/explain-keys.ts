@@ -5,8 +5,8 @@ import { INTERVAL_SECONDS } from '../format/intervals.ts'
 import { EXPORT_REPORT_TYPES } from '../format/report-type.ts'
 import { formatTimestamp } from '../operate/timestamp.ts'
 import { judgeRequest, type GivenSubmission } from './explain-rules.ts'
+import { availableAfter } from './key-rows.ts'
 import type { SubmittedKey } from './parse-publish.ts'
-import { availableAfter } from './report.ts'
 import { judgeKnownKeys, type Fate, type Fault, type KnownKey } from './settle-keys.ts'
 import {
   LIMITS,

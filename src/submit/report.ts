@@ -11,12 +11,14 @@ import {
 import { sqlStateOf } from '../db/database-errors.ts'
 import type { Transaction } from '../db/database.ts'
 import { allWritten } from '../db/transactions.ts'
-import { INTERVAL_SECONDS, INTERVALS_PER_DAY } from '../format/intervals.ts'
-import { EXPORT_REPORT_TYPES, type ReportType } from '../format/report-type.ts'
+import { INTERVALS_PER_DAY } from '../format/intervals.ts'
+import type { ReportType } from '../format/report-type.ts'
 import type { Projection } from '../log/projection.ts'
 import type { NewEvent, StoredEvent } from '../log/record.ts'
-import type { Fate } from './settle-keys.ts'
-import type { Onset, Outcome, ValidKey } from './validate-keys.ts'
+import { FLAG_NOT_NEW, FLAG_REVISED, startsOf, type KeyColumns } from './key-columns.ts'
+import { broughtReport, KeyRows, type BroughtReport } from './key-rows.ts'
+import { PADDING } from './padding-report.ts'
+import type { Onset, Outcome } from './validate-keys.ts'
 import { OUTCOMES } from './validate-keys.ts'
 
 /** The type of a report's event. */
@@ -63,55 +65,6 @@ export interface ReportStatistics {
   readonly onsetDay: number | null
 }
 
-/** The valid keys of a report packed as columns, in the order of their bytes; integers big-endian. */
-export interface KeyColumns {
-  /** 16 bytes each. */
-  readonly keyData: Uint8Array
-  /** 4 bytes each. */
-  readonly rollingStart: Uint8Array
-  /** 1 byte each. */
-  readonly rollingPeriod: Uint8Array
-  readonly transmissionRisk: Uint8Array
-  /** 1 byte each, two's complement. */
-  readonly daysSinceOnset: Uint8Array
-  /** 1 byte each: bit 0 embargoed until its end; bit 1 not stored as new (changed, unchanged, or nothing to publish); bit 2 changed. */
-  readonly flags: Uint8Array
-}
-
-/** Bits of {@link KeyColumns.flags}. */
-export const FLAG_EMBARGOED = 1
-export const FLAG_NOT_NEW = 2
-export const FLAG_REVISED = 4
-
-/** Packs keys as columns, but for those that were dropped. @param fates what becomes of each */
-export function packKeys(valid: readonly ValidKey[], fates: readonly Fate[]): KeyColumns {
-  const kept = fates.map((_, index) => index).filter((index) => fates[index] !== 'not_covered')
-  const count = kept.length
-  const columns = {
-    keyData: new Uint8Array(count * 16),
-    rollingStart: new Uint8Array(count * 4),
-    rollingPeriod: new Uint8Array(count),
-    transmissionRisk: new Uint8Array(count),
-    daysSinceOnset: new Uint8Array(count),
-    flags: new Uint8Array(count),
-  }
-  const starts = new DataView(columns.rollingStart.buffer)
-  kept.forEach((from, index) => {
-    const key = valid[from] as ValidKey
-    const fate = fates[from]
-    columns.keyData.set(key.keyData, index * 16)
-    starts.setUint32(index * 4, key.rollingStart)
-    columns.rollingPeriod[index] = key.rollingPeriod
-    columns.transmissionRisk[index] = key.transmissionRisk
-    columns.daysSinceOnset[index] = key.daysSinceOnset
-    columns.flags[index] =
-      (key.embargoed ? FLAG_EMBARGOED : 0) |
-      (fate === 'new' ? 0 : FLAG_NOT_NEW) |
-      (fate === 'revised' ? FLAG_REVISED : 0)
-  })
-  return columns
-}
-
 /** The event of an accepted report. */
 export function reportEvent(
   content: ReportContent,
@@ -154,20 +107,18 @@ function oldestDay(keys: KeyColumns): number | null {
 
 const dayOf = (interval: number) => Math.floor(interval / INTERVALS_PER_DAY)
 
-function startsOf({ rollingStart }: KeyColumns): DataView {
-  return new DataView(rollingStart.buffer, rollingStart.byteOffset, rollingStart.byteLength)
-}
-
-/** Writes the tables of reports and their keys. */
+/** Writes the tables of reports and their keys, padding among them. */
 export const reportProjection: Projection = {
-  types: [REPORT],
+  types: [REPORT, PADDING],
   tables: ['report', 'diagnosis_key', 'key_revision'],
   async apply(tx, events) {
+    const reports = events.map(broughtReport)
     try {
       await allWritten([
-        insertKeys(tx, events),
-        insertRevisions(tx, events),
-        insertReports(tx, events),
+        insertKeys(tx, reports),
+        insertPaddingKeys(tx, reports),
+        insertRevisions(tx, reports),
+        insertReports(tx, reports),
       ])
     } catch (error) {
       throw sqlStateOf(error) === STORED_ALREADY ? new AlreadyStored() : error
@@ -193,47 +144,69 @@ export class AlreadyStored extends Error {
   override readonly name = 'AlreadyStored'
 }
 
-async function insertReports(tx: Transaction, events: readonly StoredEvent[]): Promise<void> {
-  const contents = events.map(reportContent)
+async function insertReports(tx: Transaction, reports: readonly BroughtReport[]): Promise<void> {
+  const contents = reports.map((report) => report.content)
   await tx.query({
     name: 'store-reports',
     text: 'select store_reports($1, $2, $3, $4, $5, $6, $7, $8)',
     values: [
-      bigintArray(events.map((event) => event.seq)),
+      bigintArray(reports.map((report) => report.seq)),
       byteaArray(contents.map((content) => content.trackingId)),
       byteaArray(contents.map((content) => content.fingerprint)),
       textArray(contents.map((content) => content.app)),
       textArray(contents.map((content) => content.regions.join(','))),
       booleanArray(contents.map((content) => content.traveler)),
-      byteaArray(contents.map((content) => content.issuerHandle)),
-      bigintArray(events.map((event) => event.grain)),
+      byteaArray(contents.map((content) => content.issuerHandle ?? null)),
+      bigintArray(reports.map((report) => report.acceptance)),
     ],
   })
 }
 
-async function insertKeys(tx: Transaction, events: readonly StoredEvent[]): Promise<void> {
+async function insertKeys(tx: Transaction, reports: readonly BroughtReport[]): Promise<void> {
   const columns = new KeyRows((flags) => (flags & FLAG_NOT_NEW) === 0)
-  for (const event of events) columns.add(event)
+  for (const report of reports) if (!report.isPadding) columns.add(report)
   if (columns.seq.length === 0) return
   await tx.query({
     name: 'store-keys',
     text: 'select store_keys($1, $2, $3, $4, $5, $6, $7, $8)',
-    values: [
-      byteaArray(columns.keyData),
-      bigintArray(columns.seq),
-      bigintArray(columns.available),
-      integerArray(columns.rollingStart),
-      smallintArray(columns.rollingPeriod),
-      smallintArray(columns.transmissionRisk),
-      smallintArray(columns.reportType),
-      smallintArray(columns.daysSinceOnset),
-    ],
+    values: keyColumns(columns),
   })
 }
 
-async function insertRevisions(tx: Transaction, events: readonly StoredEvent[]): Promise<void> {
+/** The rows of new keys, as both statements take them. */
+function keyColumns(columns: KeyRows): Buffer[] {
+  return [
+    byteaArray(columns.keyData),
+    bigintArray(columns.seq),
+    bigintArray(columns.available),
+    integerArray(columns.rollingStart),
+    smallintArray(columns.rollingPeriod),
+    smallintArray(columns.transmissionRisk),
+    smallintArray(columns.reportType),
+    smallintArray(columns.daysSinceOnset),
+  ]
+}
+
+async function insertPaddingKeys(
+  tx: Transaction,
+  reports: readonly BroughtReport[],
+): Promise<void> {
+  const columns = new KeyRows(() => true)
+  for (const report of reports) if (report.isPadding) columns.add(report)
+  if (columns.seq.length === 0) return
+  await tx.query({
+    name: 'store-padding-keys',
+    text: `insert into diagnosis_key
+             (key_data, seq, available, rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, padding)
+           select *, true from unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::integer[], $5::smallint[], $6::smallint[],
+             $7::smallint[], $8::smallint[])`,
+    values: keyColumns(columns),
+  })
+}
+
+async function insertRevisions(tx: Transaction, reports: readonly BroughtReport[]): Promise<void> {
   const columns = new KeyRows((flags) => (flags & FLAG_REVISED) !== 0)
-  for (const event of events) columns.add(event)
+  for (const report of reports) if (!report.isPadding) columns.add(report)
   if (columns.seq.length === 0) return
   await tx.query({
     name: 'store-revisions',
@@ -247,51 +220,4 @@ async function insertRevisions(tx: Transaction, events: readonly StoredEvent[]):
       smallintArray(columns.daysSinceOnset),
     ],
   })
-}
-
-/** Rows that follow from some keys of reports, column by column, as the statements take them. */
-class KeyRows {
-  readonly keyData: Uint8Array[] = []
-  readonly seq: number[] = []
-  readonly available: number[] = []
-  readonly rollingStart: number[] = []
-  readonly rollingPeriod: number[] = []
-  readonly transmissionRisk: number[] = []
-  readonly reportType: number[] = []
-  readonly daysSinceOnset: number[] = []
-  readonly #isWanted: (flags: number) => boolean
-
-  /** @param isWanted tells by its flags whether a key has a row */
-  constructor(isWanted: (flags: number) => boolean) {
-    this.#isWanted = isWanted
-  }
-
-  add(event: StoredEvent): void {
-    const content = reportContent(event)
-    const { keys, timeGrain } = content
-    const starts = startsOf(keys)
-    const reportType = EXPORT_REPORT_TYPES[content.reportType]
-    for (let index = 0; index < keys.flags.length; index++) {
-      const flags = keys.flags[index] ?? 0
-      if (!this.#isWanted(flags)) continue
-      const rollingStart = starts.getUint32(index * 4)
-      const rollingPeriod = keys.rollingPeriod[index] ?? 0
-      this.keyData.push(keys.keyData.subarray(index * 16, index * 16 + 16))
-      this.seq.push(event.seq)
-      const embargoed = (flags & FLAG_EMBARGOED) !== 0
-      const end = rollingStart + rollingPeriod
-      this.available.push(embargoed ? availableAfter(end, timeGrain, event.grain) : event.grain)
-      this.rollingStart.push(rollingStart)
-      this.rollingPeriod.push(rollingPeriod)
-      this.transmissionRisk.push(keys.transmissionRisk[index] ?? 0)
-      this.reportType.push(reportType)
-      this.daysSinceOnset.push(((keys.daysSinceOnset[index] ?? 0) << 24) >> 24)
-    }
-  }
-}
-
-/** From when on an embargoed key may be published, in unix seconds: the first time grain strictly after its end, never before its acceptance. */
-export function availableAfter(endInterval: number, timeGrain: number, acceptance: number): number {
-  const end = endInterval * INTERVAL_SECONDS
-  return Math.max(Math.floor(end / timeGrain) * timeGrain + timeGrain, acceptance)
 }

@@ -238,7 +238,10 @@ const DEFAULT_RISKS = {
 } as const satisfies Record<ReportType, number>
 
 /** A key with the transmission risk that it is stored with. */
-export function withRisk(key: ValidKey, reportType: ReportType): ValidKey {
+export function withRisk<Key extends Pick<ValidKey, 'transmissionRisk'>>(
+  key: Key,
+  reportType: ReportType,
+): Key {
   return key.transmissionRisk === 0 ? { ...key, transmissionRisk: DEFAULT_RISKS[reportType] } : key
 }
 

@@ -1,0 +1,46 @@
+// Cli: adds a stream of signed files; promises that its private key can be read before anything depends on it.
+
+import { TocsinError } from '../errors.ts'
+import { addStream } from '../publish/streams.ts'
+import { inUnits } from '../publish/stream-warnings.ts'
+import type { Command } from './command.ts'
+import { KEY_OPTIONS, readKey } from './stream-keys.ts'
+import { readStreamOptions, STREAM_OPTIONS } from './stream-options.ts'
+import { printWarnings, reportStream } from './stream-report.ts'
+import { requiredOption, withData } from './with-data.ts'
+
+/** `tocsin stream add` */
+export const streamAddCommand: Command = {
+  summary: 'Adds a stream of signed files.',
+  usage:
+    'stream add NAME --region US --period 2h --key FILE --key-id 310 --key-version v1 [OPTIONS]',
+  positionals: 1,
+  options: {
+    ...STREAM_OPTIONS,
+    key: {
+      type: 'string',
+      help: 'file with the signing key (tocsin keygen); only its public half is stored',
+    },
+    ...KEY_OPTIONS,
+  },
+  async run(context) {
+    const [name] = context.positionals
+    if (name === undefined)
+      throw new TocsinError('usage', 'Name the stream: tocsin stream add NAME ...')
+    const region = requiredOption(context, 'region')
+    requiredOption(context, 'period')
+    const { period = 0, ...settings } = readStreamOptions(context)
+    const stream = { ...settings, name, region, period, keys: [await readKey(context, 'key')] }
+    return withData(context, async (data) => {
+      const { db, writer } = data.zones.key
+      await db.transaction((tx) => addStream(tx, writer, stream, data.now()))
+      const { warnings, padding } = await reportStream(data, name)
+      context.print(
+        `Stream ${name} publishes every ${inUnits(period)} at /exports/${name}/index.txt`,
+      )
+      context.print(padding.sentence)
+      printWarnings(context, warnings)
+      return { document: { name, added: true, padding, warnings } }
+    })
+  },
+}

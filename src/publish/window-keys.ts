@@ -1,0 +1,74 @@
+// Publish: which keys a release brings, as SQL; promises each key once, in its final state, and no revised key that was not published before.
+
+import { REVOKED } from '../format/report-type.ts'
+import { matchReport, matchType, textLiteral } from './stream-filter.ts'
+import type { Stream } from './streams.ts'
+
+/** What a release is made from: enough to make it again, whatever has come since. */
+export interface ReleaseSpan {
+  readonly number: number
+  /** The window's start, unix seconds: corrections from here on. */
+  readonly start: number
+  /** The window's end. */
+  readonly end: number
+  /** Keys from here on; null when the release is held and brings corrections only. */
+  readonly keysFrom: number | null
+  /** The number of events that it is read from. */
+  readonly readSeq: number
+}
+
+/** The columns of {@link selectKeys} and {@link selectRevised}, in order. */
+const COLUMNS =
+  'key_data, transmission_risk, rolling_start, rolling_period, report_type, days_since_onset'
+
+/**
+ * The keys that a release publishes for the first time, unsorted.
+ *
+ * A key belongs to the window in which it became available; a revision that is in the log by then has changed it already, and one
+ * that revoked it leaves nothing to publish. A key that comes into the stream only by its revision (by that one's type or
+ * regions) belongs to the window of the revision.
+ */
+export function selectKeys(stream: Stream, span: ReleaseSpan): string {
+  if (span.keysFrom === null)
+    return `select ${COLUMNS}, seq, padding from diagnosis_key where false`
+  const isIn = (available: string) =>
+    `${available} >= ${span.keysFrom} and ${available} < ${span.end}`
+  const finalType = 'coalesce(r.report_type, k.report_type)'
+  return `
+    select k.key_data, coalesce(r.transmission_risk, k.transmission_risk) as transmission_risk, k.rolling_start, k.rolling_period,
+      ${finalType} as report_type, coalesce(r.days_since_onset, k.days_since_onset) as days_since_onset, k.seq, k.padding
+    from diagnosis_key k join report p on p.seq = k.seq
+      left join key_revision r on r.key_data = k.key_data and r.seq < ${span.readSeq}
+    where ${isIn('k.available')} and not k.withdrawn and not p.withdrawn and ${matchReport(stream, 'p')}
+      and ${finalType} <> ${REVOKED} and ${matchType(stream, finalType)}
+    union all
+    select k.key_data, r.transmission_risk, k.rolling_start, k.rolling_period, r.report_type, r.days_since_onset, k.seq, k.padding
+    from ${revisions(stream, span)}
+    where ${isIn('r.available')} and r.report_type <> ${REVOKED} and ${matchType(stream, 'r.report_type')} and (
+      ${matchReport(stream, 'p')} and not (${matchType(stream, 'k.report_type')}) and r.seq >= first.read_seq
+      or not (${matchReport(stream, 'p')}) and ${matchReport(stream, 'q')})`
+}
+
+/** The keys that a release revises, unsorted: each was published before by this stream, and not yet in this state. */
+export function selectRevised(stream: Stream, span: ReleaseSpan): string {
+  return `
+    select k.key_data, r.transmission_risk, k.rolling_start, k.rolling_period, r.report_type, r.days_since_onset
+    from ${revisions(stream, span)}
+    where r.available >= ${span.start} and r.available < ${span.end} and r.seq >= first.read_seq
+      and ${matchReport(stream, 'p')} and ${matchType(stream, 'k.report_type')}`
+}
+
+/** The same, sorted by the keys' bytes, as COPY gives them out. */
+export function copySorted(select: string): string {
+  return `copy (select ${COLUMNS} from (${select}) as chosen order by key_data) to stdout (format binary)`
+}
+
+/** Revisions `r` with their keys `k`, the reports `p` and `q` that brought the two, and the release `first` that published the key. */
+function revisions(stream: Stream, { number, readSeq }: ReleaseSpan): string {
+  return `key_revision r join diagnosis_key k on k.key_data = r.key_data and r.seq < ${readSeq}
+      and not k.withdrawn
+    join report p on p.seq = k.seq and not p.withdrawn
+    join report q on q.seq = r.seq and not q.withdrawn
+    left join release first on first.stream = ${textLiteral(stream.name)} and first.number < ${number}
+      and first.keys_from <= k.available and first.window_end > k.available`
+}
