@@ -6,10 +6,11 @@ import { fork, type ChildProcess } from 'node:child_process'
 export class Processes implements Disposable {
   readonly #children: ChildProcess[] = []
 
-  /** Starts a file of this folder. */
-  fork(file: string, args: readonly string[]): ChildProcess {
+  /** Starts a file of this folder. @param flags for Node.js */
+  fork(file: string, args: readonly string[], flags: readonly string[] = []): ChildProcess {
     return this.add(
       fork(new URL(file, import.meta.url), args, {
+        execArgv: [...flags],
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       }),
     )

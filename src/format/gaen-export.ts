@@ -65,18 +65,23 @@ export function encodeExportStart(header: ExportHeader): Uint8Array {
   return writer.finish()
 }
 
+/** Keys in order: an array of them, or what reads them one by one from elsewhere. */
+export interface KeySequence {
+  readonly length: number
+  /** A key may be another one's object: whoever keeps it copies it. */
+  forEach(visit: (key: ExportKey) => void): void
+  slice(start: number, end: number): KeySequence
+}
+
 /** A chunk of keys. All chunks of `keys` come before those of `revisedKeys`. */
-export function encodeExportKeys(
-  keys: readonly ExportKey[],
-  list: keyof typeof KEY_FIELDS,
-): Uint8Array {
+export function encodeExportKeys(keys: KeySequence, list: keyof typeof KEY_FIELDS): Uint8Array {
   const writer = new ProtobufWriter(keys.length * 40 + 16)
   const tag = KEY_FIELDS[list]
-  for (const key of keys) {
+  keys.forEach((key) => {
     writer.tag(tag, LENGTH_DELIMITED)
     writer.varint(keyLength(key))
     writeKey(writer, key)
-  }
+  })
   return writer.finish()
 }
 

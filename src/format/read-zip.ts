@@ -1,7 +1,7 @@
 // Format: the zip around an export, bytes -> entries; promises to believe no size that a file only declares, and one reading only.
 
 import { concatBytes, equalBytes } from './bytes.ts'
-import { crc32 } from './crc32.ts'
+import { crc32 } from '#crc32'
 import { FormatError } from './format-error.ts'
 import { inflateRaw } from './inflate.ts'
 

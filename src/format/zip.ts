@@ -1,6 +1,6 @@
 // Format: the zip around an export, entries -> bytes, as a stream; promises the same bytes for the same entries.
 
-import { crc32 } from './crc32.ts'
+import { crc32 } from '#crc32'
 
 /** Compresses one entry: bytes in, compressed bytes out (RFC 1951). Passed in, since this folder imports nothing. */
 export interface Deflater {

@@ -81,7 +81,7 @@ export async function openExport(
     async append({ list, keys }) {
       counts[list] += keys.length
       append(encodeExportKeys(keys, list))
-      await file.flush()
+      await file.keepUp()
     },
     async finish(sign) {
       zip.endEntry()
@@ -128,6 +128,9 @@ function infoOf({ keyId, keyVersion }: SigningKeyName) {
   }
 }
 
+/** Bytes that are written at once. */
+const WRITE_BYTES = 1 << 18
+
 /** Makes a file, counts and digests what goes into it. */
 async function createFile(path: string) {
   // A file that is there belongs to another publisher, whose bytes must not be mixed with these.
@@ -135,23 +138,38 @@ async function createFile(path: string) {
   const hash = createHash('sha256')
   let size = 0
   let pending: Uint8Array[] = []
+  let pendingBytes = 0
+  let writing: Promise<void> | undefined
+  /** Waits for the write before, and begins the next: so that keys are encoded while the disk writes. */
   const flush = async () => {
-    const bytes = pending
+    await writing
+    const bytes = Buffer.concat(pending)
     pending = []
-    for (const chunk of bytes) await handle.writeFile(chunk).catch(storeFailed(path))
+    pendingBytes = 0
+    writing = handle.writeFile(bytes).catch(storeFailed(path))
+    // Whoever waits for it hears of a failure; until then it is nobody's.
+    writing.catch(() => undefined)
   }
   return {
-    flush,
+    /** Lets no more pile up than the disk takes. */
+    async keepUp() {
+      if (pendingBytes >= WRITE_BYTES) await flush()
+    },
     write(bytes: Uint8Array) {
       hash.update(bytes)
       size += bytes.length
+      pendingBytes += bytes.length
       pending.push(bytes)
     },
     async finish() {
       await flush()
-      await handle.sync().catch(storeFailed(path))
+      await writing
+      // Made durable when it is put, before it has a public name.
       return { size, digest: hash.digest() as Uint8Array }
     },
-    close: () => handle.close(),
+    async close() {
+      await writing?.catch(() => undefined)
+      await handle.close()
+    },
   }
 }

@@ -75,9 +75,11 @@ export function inSnapshot<Value>(
 ): Promise<Value> {
   return copyDb.transaction(async (tx) => {
     await tx.query(sql`set transaction isolation level repeatable read, read only`)
-    // A window is read once: compiling the statement takes longer than it saves. And its sort should rather not go to disk.
-    await tx.query(sql`set local jit = off`)
-    await tx.query(sql`set local work_mem = '64MB'`)
+    // A window is read once: compiling the statement takes longer than it saves. A large one is sorted in memory if it fits,
+    // by several processes: the planner takes handing rows on for dearer than it is.
+    await tx.query(
+      sql`select set_config('jit', 'off', true), set_config('work_mem', '64MB', true), set_config('parallel_tuple_cost', '0.01', true)`,
+    )
     return read(tx)
   })
 }
