@@ -9,7 +9,7 @@ import { sql } from '../src/db/sql.ts'
 import { TocsinError } from '../src/errors.ts'
 import { createPublisher, publishDue } from '../src/publish/publish-due.ts'
 import { listStreams } from '../src/publish/streams.ts'
-import { createDatabase, databaseTest, type TestDatabase } from './database.ts'
+import { createDatabase, databaseTest, databaseTestOnce, type TestDatabase } from './database.ts'
 import { withFaultPoints } from './fault-points.ts'
 import { makeKeys } from './key-zone.ts'
 import { insertManyKeys } from './many-keys.ts'
@@ -82,7 +82,7 @@ async function assertMended({ suffering, sound }: Twins, moment: string): Promis
   assert.deepEqual(existsSync(staging) ? await readdir(staging) : [], [], moment)
 }
 
-databaseTest(
+databaseTestOnce(
   'a publisher that is killed before and after every write leaves public files that are right, and the next makes the same bytes',
   async (database, t) => {
     await using twins = await openTwins(database, t)
@@ -137,7 +137,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'publishers that are killed one after the other, at any moment of padding, splitting, removing and all the rest, leave the next what it needs',
   async (database, t) => {
     await using scenario = await openScenario(database, t)
@@ -196,7 +196,7 @@ const DEATHS = [
 const MOST_POINTS = 150
 
 for (const persisted of [false, true])
-  databaseTest(
+  databaseTestOnce(
     `a write that fails${persisted ? ', though it was carried out,' : ''} is mended by the next run, which makes the same bytes`,
     async (database, t) => {
       await using twins = await openTwins(database, t)

@@ -23,15 +23,25 @@ export const TEST_SERVERS: readonly TestServer[] = [
 ]
 
 /** A test that runs once on each server, each time in a fresh database. */
-export function databaseTest(
-  name: string,
-  body: (database: TestDatabase, t: TestContext) => Promise<void>,
-): void {
-  for (const server of TEST_SERVERS)
-    test(`${name} (${server.name})`, async (t) => {
-      await using database = await createDatabase(await server.url())
-      await body(database, t)
-    })
+export function databaseTest(name: string, body: DatabaseTestBody): void {
+  for (const server of TEST_SERVERS) testOn(server, name, body)
+}
+
+/**
+ * A test that runs on one server only, the last of {@link TEST_SERVERS}: a long one about something else than the database, such as a
+ * disk that fails at each of hundreds of writes.
+ */
+export function databaseTestOnce(name: string, body: DatabaseTestBody): void {
+  testOn(TEST_SERVERS.at(-1) as TestServer, name, body)
+}
+
+type DatabaseTestBody = (database: TestDatabase, t: TestContext) => Promise<void>
+
+function testOn(server: TestServer, name: string, body: DatabaseTestBody): void {
+  test(`${name} (${server.name})`, async (t) => {
+    await using database = await createDatabase(await server.url())
+    await body(database, t)
+  })
 }
 
 let started: Promise<string> | undefined

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { createPublisher } from '../src/publish/publish-due.ts'
 import { updateStream } from '../src/publish/streams.ts'
-import { databaseTest, type TestDatabase } from './database.ts'
+import { databaseTestOnce, type TestDatabase } from './database.ts'
 import { failureOf, withFaultPoints, type FaultPoint } from './fault-points.ts'
 import { watchPublic } from './public-watcher.ts'
 import { openPublishingZone } from './publishing-zone.ts'
@@ -86,7 +86,7 @@ async function openSuffering(database: TestDatabase, t: TestContext) {
 const isCall = ({ name }: FaultPoint) => !name.endsWith('.query') && name !== 'db.read'
 
 for (const when of ['before', 'after'] as const)
-  databaseTest(
+  databaseTestOnce(
     `each call that fails ${when === 'before' ? 'before it does anything' : 'though it was carried out'} leaves the public what it may see, and is made up for by the next run`,
     async (database, t) => {
       await using suffering = await openSuffering(database, t)
@@ -121,7 +121,7 @@ for (const when of ['before', 'after'] as const)
     },
   )
 
-databaseTest(
+databaseTestOnce(
   'two failures, the second while the first is being made up for, do no more harm than one',
   async (database, t) => {
     await using suffering = await openSuffering(database, t)
@@ -152,7 +152,7 @@ const PAIRS = 30
 /** About as many as a run has, statements included. */
 const MOST_POINTS = 300
 
-databaseTest(
+databaseTestOnce(
   'a stream that is left out of a run gets no padding in what it has published, though the others of its family get theirs',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -183,7 +183,7 @@ databaseTest(
 
 const HOUR = 3600
 
-databaseTest(
+databaseTestOnce(
   'of two streams with files that can not be removed at once, neither keeps them after the next run',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -215,7 +215,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'what was recorded and could not be put is put as it was recorded, though keys were revised and the stream was changed meanwhile',
   async (database, t) => {
     await using scenario = await openScenario(database, t)

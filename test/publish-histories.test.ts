@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test'
 import * as fc from 'fast-check'
 import type { ReportType } from '../src/format/report-type.ts'
 import { createPublisher, publishDue } from '../src/publish/publish-due.ts'
-import { createDatabase, databaseTest, type TestDatabase } from './database.ts'
+import { createDatabase, databaseTestOnce, type TestDatabase } from './database.ts'
 import { makeKeys, type TestAuthority, type TestKey } from './key-zone.ts'
 import { digestFolder, readIndex, readPublished } from './published-files.ts'
 import {
@@ -254,7 +254,7 @@ async function checkHistory(database: TestDatabase, t: TestContext, history: rea
   }
 }
 
-databaseTest(
+databaseTestOnce(
   'whatever happened, every stream tells each of its keys once, in its final state, and can be made again',
   async (database, t) => {
     await fc.assert(

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { openDirectoryStore, type ObjectStore } from '../src/distribute/directory-store.ts'
 import { createPublisher } from '../src/publish/publish-due.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { openScenario, SCENARIO_STREAMS } from './publish-scenario.ts'
 import { watchPublic } from './public-watcher.ts'
 import { seededRandom } from './seeded-random.ts'
@@ -110,7 +110,7 @@ function assertWhole(folder: string, moment: string): void {
   }
 }
 
-databaseTest(
+databaseTestOnce(
   'any call to the disk may fail while there is padding, splitting, removal and all the rest: the public sees nothing of it, and the next run mends it',
   async (database, t) => {
     await using scenario = await openScenario(database, t)
@@ -142,7 +142,7 @@ const alone = { mustHold: async () => undefined }
 const ROUNDS = 30
 const MOST_CALLS = 200
 
-databaseTest(
+databaseTestOnce(
   'whenever the power fails, no name leads to half a file, no index outlives the names in it, and no file is gone before the index that named it',
   async (database, t) => {
     await using scenario = await openScenario(database, t)

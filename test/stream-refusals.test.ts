@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { KEY, openDesk, soon } from './stream-desk.ts'
 
-databaseTest('what can not be is refused with a code, and nothing changes', async (db, t) => {
+databaseTestOnce('what can not be is refused with a code, and nothing changes', async (db, t) => {
   const { file, run, fail, list } = await openDesk(db, t)
   await run(`stream add us --region US --period 2h ${KEY}`)
   await writeFile(file('text.pem'), 'no key', { mode: 0o600 })
