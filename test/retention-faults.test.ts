@@ -1,7 +1,6 @@
 // Test: files that leave while something is broken: what was begun is made up for, and no index ever names a file that is gone.
 
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
 import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from '../src/db/sql.ts'
@@ -9,38 +8,14 @@ import { createPublisher, publishDue } from '../src/publish/publish-due.ts'
 import { databaseTest } from './database.ts'
 import { withFaultPoints } from './fault-points.ts'
 import { intercept } from './intercept.ts'
-import { digestFolder, readIndex } from './published-files.ts'
-import { assertLogIsClean, openPublishingZone, type PublishingZone } from './publishing-zone.ts'
+import { readIndex } from './published-files.ts'
+import { assertLogIsClean, openPublishingZone } from './publishing-zone.ts'
+import { assertIndexIsSound, isInStore, publishHours } from './retention-zone.ts'
 
 const HOUR = 3600
 const DAY = 24 * HOUR
 const GRAIN = 900
 const alone = { mustHold: async () => undefined }
-
-/** Releases of one file each, of consecutive hours. @returns their paths */
-async function publishHours(test: PublishingZone, hours: number): Promise<string[]> {
-  for (let hour = 0; hour < hours; hour++) {
-    await test.upload()
-    test.clock.advance(HOUR)
-    await publishDue(test.zone.publisher)
-  }
-  return readIndex(test.zone.publicFolder, 'us')
-}
-
-const inStore = ({ zone }: PublishingZone, path: string) =>
-  existsSync(join(zone.publicFolder, 'exports', path))
-
-/** What must be true at any moment. @param seen every path's bytes, which never change */
-async function assertIndexIsSound({ zone }: PublishingZone, seen: Map<string, string>, at: string) {
-  const files = await digestFolder(join(zone.publicFolder, 'exports'))
-  for (const path of await readIndex(zone.publicFolder, 'us'))
-    assert.ok(path in files, `${at}: the index names ${path}, which is gone`)
-  for (const [path, digest] of Object.entries(files))
-    if (path.endsWith('.zip')) {
-      assert.equal(seen.get(path) ?? digest, digest, `${at}: ${path} has changed`)
-      seen.set(path, digest)
-    }
-}
 
 databaseTest(
   'a removal that fails before or after any of its steps is made up for, and no index ever names a file that is gone',
@@ -73,7 +48,7 @@ databaseTest(
         sql`select path from release_file where removed_at is not null`,
       )
       assert.deepEqual(
-        rows.filter(({ path }) => inStore(test, path)),
+        rows.filter(({ path }) => isInStore(test, path)),
         [],
         `removed after ${failAt}`,
       )
@@ -99,20 +74,20 @@ databaseTest(
     const publishStuck = createPublisher({ ...zone.publisher, store: stuck }, alone)
     for (let attempt = 0; attempt < 4; attempt++) {
       await assert.rejects(publishStuck(), /no room/)
-      assert.ok(inStore(test, path), 'the old index names it')
+      assert.ok(isInStore(test, path), 'the old index names it')
       clock.advance(HOUR)
     }
     assert.deepEqual(await readIndex(zone.publicFolder, 'us'), [path])
     const publish = createPublisher(zone.publisher, alone)
     await publish()
     assert.deepEqual(await readIndex(zone.publicFolder, 'us'), [])
-    assert.ok(inStore(test, path), 'somebody has read the old one just now')
+    assert.ok(isInStore(test, path), 'somebody has read the old one just now')
     clock.advance(HOUR)
     await publish()
-    assert.ok(inStore(test, path))
+    assert.ok(isInStore(test, path))
     clock.advance(GRAIN)
     await publish()
-    assert.ok(!inStore(test, path))
+    assert.ok(!isInStore(test, path))
     await assertLogIsClean(test)
   },
 )
@@ -129,10 +104,10 @@ databaseTest(
     await publishDue(zone.publisher)
     clock.advance(2 * HOUR)
     await publishDue(zone.publisher)
-    assert.ok(!inStore(test, path))
+    assert.ok(!isInStore(test, path))
     await cp(join(folder, 'copy'), zone.publicFolder, { recursive: true })
     await publishDue(zone.publisher)
-    assert.ok(!inStore(test, path))
+    assert.ok(!isInStore(test, path))
     assert.deepEqual(await readIndex(zone.publicFolder, 'us'), [])
   },
 )
@@ -158,8 +133,8 @@ databaseTest(
       for (const name of ['us', 'other'])
         assert.equal((await readIndex(zone.publicFolder, name)).length, attempt + 1, name)
     }
-    assert.ok(inStore(test, path))
+    assert.ok(isInStore(test, path))
     await publishDue(zone.publisher)
-    assert.ok(!inStore(test, path))
+    assert.ok(!isInStore(test, path))
   },
 )

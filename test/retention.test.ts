@@ -1,7 +1,6 @@
 // Test: files whose time is over leave the index, and an hour later the store; no index ever names a file that is gone.
 
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from '../src/db/sql.ts'
@@ -21,22 +20,13 @@ import {
   type PublishingZone,
 } from './publishing-zone.ts'
 import { sendReport } from './send-report.ts'
+import { assertIndexIsSound, isInStore, publishHours } from './retention-zone.ts'
 
 const HOUR = 3600
 const DAY = 24 * HOUR
 const GRAIN = 900
 const EIGHT = Date.UTC(2026, 2, 10, 8) / 1000
 const alone = { mustHold: async () => undefined }
-
-/** Releases of one file each, of consecutive hours. @returns their paths */
-async function publishHours(test: PublishingZone, hours: number): Promise<string[]> {
-  for (let hour = 0; hour < hours; hour++) {
-    await test.upload()
-    test.clock.advance(HOUR)
-    await publishDue(test.zone.publisher)
-  }
-  return readIndex(test.zone.publicFolder, 'us')
-}
 
 async function change({ zone, clock }: PublishingZone, name: string, changes: StreamChanges) {
   await zone.db.transaction((tx) => updateStream(tx, zone.writer, name, () => changes, clock.now()))
@@ -53,21 +43,6 @@ async function leavingEvents({ zone }: PublishingZone) {
         found.push({ type, grain, content: parts[0]?.content })
       }
   return found
-}
-
-const inStore = ({ zone }: PublishingZone, path: string) =>
-  existsSync(join(zone.publicFolder, 'exports', path))
-
-/** What must be true at any moment. @param seen every path's bytes, which never change */
-async function assertIndexIsSound({ zone }: PublishingZone, seen: Map<string, string>, at: string) {
-  const files = await digestFolder(join(zone.publicFolder, 'exports'))
-  for (const path of await readIndex(zone.publicFolder, 'us'))
-    assert.ok(path in files, `${at}: the index names ${path}, which is gone`)
-  for (const [path, digest] of Object.entries(files))
-    if (path.endsWith('.zip')) {
-      assert.equal(seen.get(path) ?? digest, digest, `${at}: ${path} has changed`)
-      seen.set(path, digest)
-    }
 }
 
 databaseTest(
@@ -87,14 +62,14 @@ databaseTest(
     const over = EIGHT + HOUR + DAY
     assert.deepEqual(await runAt(over - 1), [first, second])
     assert.deepEqual(await runAt(over + 100), [second])
-    assert.ok(inStore(test, first))
+    assert.ok(isInStore(test, first))
     await runAt(over + HOUR + GRAIN - 1)
-    assert.ok(inStore(test, first), 'whoever has read the old index still finds it')
+    assert.ok(isInStore(test, first), 'whoever has read the old index still finds it')
     assert.deepEqual(await runAt(over + HOUR + GRAIN), [])
-    assert.ok(!inStore(test, first))
-    assert.ok(inStore(test, second))
+    assert.ok(!isInStore(test, first))
+    assert.ok(isInStore(test, second))
     assert.deepEqual(await runAt(over + 2 * HOUR + GRAIN), [])
-    assert.ok(!inStore(test, second))
+    assert.ok(!isInStore(test, second))
     assert.equal(await readFile(join(zone.publicFolder, 'exports/us/index.txt'), 'utf8'), '')
     const content = (path: string) => ({ stream: 'us', paths: [path] })
     assert.deepEqual(await leavingEvents(test), [

@@ -13,6 +13,7 @@ import { databaseTest } from './database.ts'
 import { intercept } from './intercept.ts'
 import { digestFolder, readIndex } from './published-files.ts'
 import { assertLogIsClean, openPublishingZone, type PublishingZone } from './publishing-zone.ts'
+import { publishHours } from './retention-zone.ts'
 
 const HOUR = 3600
 const GRAIN = 900
@@ -20,16 +21,6 @@ const atOnce = { settle: async () => true }
 const alone = { mustHold: async () => undefined }
 
 const exportsOf = ({ zone }: PublishingZone) => join(zone.publicFolder, 'exports')
-
-/** Releases of one file each. @returns their paths */
-async function publishHours(test: PublishingZone, hours: number): Promise<string[]> {
-  for (let hour = 0; hour < hours; hour++) {
-    await test.upload()
-    test.clock.advance(HOUR)
-    await publishDue(test.zone.publisher)
-  }
-  return readIndex(test.zone.publicFolder, 'us')
-}
 
 async function check({ zone }: PublishingZone, context: Partial<CheckContext> = {}) {
   const found: string[] = []

@@ -16,7 +16,7 @@ import { VerificationError } from '../verify/verification-error.ts'
 import { verifyExportWith } from '../verify/verify-export.ts'
 import { textOption, type Command, type CommandContext } from './command.ts'
 import { isAddress, parseAddress, readZip } from './verify-target.ts'
-import { loadKeyOption } from './verify.ts'
+import { KEY_NAME_OPTIONS, loadKeyOption } from './verify.ts'
 
 /** `tocsin analyze` */
 export const analyzeCommand: Command = {
@@ -30,8 +30,7 @@ export const analyzeCommand: Command = {
       help: 'how many keys must share their metadata, so that none stands out; 10 when left out',
     },
     key: { type: 'string', help: 'file with a public key, PEM: then the signature is checked too' },
-    'key-id': { type: 'string', help: 'its id; left out, the key is tried on every signature' },
-    'key-version': { type: 'string', help: 'its version' },
+    ...KEY_NAME_OPTIONS,
   },
   async run(given) {
     const context = { ...given, print: (line: string) => given.print(printable(line)) }

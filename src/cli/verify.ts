@@ -41,6 +41,12 @@ interface VerifyDocument {
   files: CheckedFile[]
 }
 
+/** The names of a key that is trusted. */
+export const KEY_NAME_OPTIONS = {
+  'key-id': { type: 'string', help: 'its id; left out, the key is tried on every signature' },
+  'key-version': { type: 'string', help: 'its version' },
+} as const satisfies Command['options']
+
 /** `tocsin verify` */
 export const verifyCommand: Command = {
   summary: 'Checks published files: who signed them, and whether every key keeps the rules.',
@@ -48,8 +54,7 @@ export const verifyCommand: Command = {
   positionals: 1,
   options: {
     key: { type: 'string', help: 'file with the public key that is trusted, PEM' },
-    'key-id': { type: 'string', help: 'its id; left out, the key is tried on every signature' },
-    'key-version': { type: 'string', help: 'its version' },
+    ...KEY_NAME_OPTIONS,
   },
   async run(given) {
     // Names and sentences come from whoever made the files.

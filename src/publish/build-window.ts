@@ -13,7 +13,7 @@ import type { PublisherContext } from './publisher-context.ts'
 import { readWindow } from './read-window.ts'
 import type { Standing } from './releases.ts'
 import type { Signer } from './signer.ts'
-import type { ConfiguredStream, Stream, StreamKey } from './streams.ts'
+import { isSigning, type ConfiguredStream, type Stream } from './streams.ts'
 import type { ReleaseSpan } from './window-keys.ts'
 
 /** A release before it is recorded. */
@@ -174,7 +174,7 @@ export async function openSigners(
   stream: Stream,
   end: number,
 ): Promise<OpenSigner[]> {
-  const valid = stream.keys.filter((key) => isValidAt(key, end))
+  const valid = stream.keys.filter((key) => isSigning(key, end))
   if (valid.length === 0)
     throw new TocsinError(
       'signing_key_invalid',
@@ -190,8 +190,4 @@ export async function openSigners(
       )
     }),
   )
-}
-
-function isValidAt({ from, through }: StreamKey, time: number): boolean {
-  return from <= time && (through === null || time < through)
 }

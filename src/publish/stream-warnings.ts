@@ -1,7 +1,7 @@
 // Publish: what a health authority's engineer would want to be told of a stream that works; promises a pure function, and a sentence with the reason.
 
 import { formatTimestamp } from '../operate/timestamp.ts'
-import type { Stream, StreamKey } from './streams.ts'
+import { isSigning, type Stream, type StreamKey } from './streams.ts'
 
 /** Something that is allowed and seldom meant. */
 export interface StreamWarning {
@@ -110,11 +110,6 @@ function firstUnsigned(keys: readonly StreamKey[], from: number): number | undef
     if (signing.some(({ through }) => through === null)) return undefined
     moment = Math.max(...signing.map(({ through }) => through ?? 0))
   }
-}
-
-/** Whether a key signs windows that end at a moment, unix seconds. */
-export function isSigning({ from, through }: StreamKey, moment: number): boolean {
-  return from <= moment && (through === null || moment < through)
 }
 
 function* warnSmallNumbers({ hold, minimum }: Stream): Generator<Finding> {

@@ -59,6 +59,11 @@ export interface StreamKey {
   readonly through: number | null
 }
 
+/** Whether a key signs windows that end at a moment, unix seconds. */
+export function isSigning({ from, through }: StreamKey, moment: number): boolean {
+  return from <= moment && (through === null || moment < through)
+}
+
 /** A stream with the event that brought its configuration. */
 export interface ConfiguredStream extends Stream {
   readonly configurationSeq: number
