@@ -1,14 +1,22 @@
 // Test: `tocsin verify`, as an auditor calls it: files, folders and addresses, and an exit status that can be relied on.
 
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { link, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { EXPORT_START, makeExport, makeSigner } from './export-files.ts'
-import { hourBytes, publishHours, verify } from './verify-process.ts'
+import {
+  EXPORT_START,
+  exportKey,
+  makeEntries,
+  makeExport,
+  makeSigner,
+  makeZip,
+} from './export-files.ts'
+import { hourBytes, publishHours, signer, verify } from './verify-process.ts'
 
 test('a file is valid under its key, with or without the name of the key', async (t) => {
   const { first, key, names } = await publishHours(t)
@@ -118,6 +126,65 @@ test('a changed file, a file that the index names in vain and a hostile index ar
   await writeFile(join(stream, 'index.txt'), `us/../../key.zip`)
   const { status, document } = await verify(stream, '--key', key, '--json')
   assert.deepEqual([status, document['verdict'], document['code']], [1, 'invalid', 'index_invalid'])
+})
+
+test('a look that ended early is told, also when a file was found broken before', async (t) => {
+  const { stream, key } = await publishHours(t)
+  const names = Array.from({ length: 501 }, (_, number) => `us/${number}.zip`)
+  await writeFile(join(stream, 'index.txt'), names.join('\n'))
+  const { status, document } = await verify(stream, '--key', key, '--json')
+  const { verdict, code, files, findings } = document
+  assert.deepEqual([status, verdict, code], [1, 'invalid', 'file_missing'])
+  assert.equal((files as unknown[]).length, 500)
+  const sentence = 'More than 500 files of the feed are not believed.'
+  assert.deepEqual(findings, [{ code: 'too_many_refused', sentence, file: null }])
+  const { out } = await verify(stream, '--key', key)
+  const lines = out.trimEnd().split('\n').slice(500)
+  assert.equal(lines[0], `stopped early  invalid: too_many_refused: ${sentence}`)
+  assert.match(String(lines[1]), /^invalid: file_missing: us\/0\.zip: /)
+  // What stopped it is told once where nothing worse was found.
+  await writeFile(join(stream, 'index.txt'), 'us/../../key.zip')
+  assert.match((await verify(stream, '--key', key)).out, /^invalid: index_invalid: [^\n]+\n$/)
+})
+
+test('that no more could be read does not hide that a file is of somebody else', async (t) => {
+  const { stream, key } = await publishHours(t)
+  const { bin, sig } = makeEntries({ signers: [makeSigner('x', 'y')] })
+  const other = new Uint8Array(randomBytes(19 * 2 ** 20))
+  await writeFile(join(stream, '0.zip'), makeZip({ 'export.bin': bin, 'export.sig': sig, other }))
+  const names = Array.from({ length: 28 }, (_, number) => `${number}.zip`)
+  for (const name of names.slice(1)) await link(join(stream, '0.zip'), join(stream, name))
+  await writeFile(join(stream, 'index.txt'), names.map((name) => `us/${name}`).join('\n'))
+  const { status, document } = await verify(stream, '--key', key, '--json')
+  const { verdict, code, findings } = document
+  assert.deepEqual([status, verdict, code], [1, 'untrusted', 'signature_not_trusted'])
+  const told = (findings as { code: string; file: unknown }[]).map((each) => [each.code, each.file])
+  assert.deepEqual(told, [['look_too_large', null]])
+})
+
+test('a single file is told to have a key in both lists, and nothing that only other files could show', async (t) => {
+  const { root, key } = await publishHours(t)
+  // The second of a split window, which revises a key of an earlier one.
+  const header = { startTimestamp: EXPORT_START, endTimestamp: EXPORT_START + 3_602 }
+  const revisedKeys = [1, 7].map((each) => exportKey(each, { reportType: 5 }))
+  const name = `${EXPORT_START}-${EXPORT_START + 3_600}-00002.zip`
+  const file = join(root, name)
+  const bytes = makeExport({ signers: [signer], keys: [exportKey(1)], revisedKeys, header })
+  await writeFile(file, bytes)
+  const server = createServer((_, response) => response.end(bytes)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const { port } = server.address() as AddressInfo
+  for (const target of [file, `http://127.0.0.1:${port}/us/${name}`]) {
+    const { status, document } = await verify(target, '--key', key, '--json')
+    assert.equal(status, 0)
+    const findings = document['findings'] as { code: string; file: string }[]
+    assert.deepEqual(
+      findings.map((each) => [each.code, each.file]),
+      [['keys_in_both_lists', name]],
+      target,
+    )
+  }
 })
 
 test('an index without files is valid, and says so', async (t) => {

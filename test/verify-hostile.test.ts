@@ -91,6 +91,13 @@ test('nothing that a file or an index says reaches the terminal as a command or 
     assert.match(out + err, /\\u202e/)
     assert.doesNotMatch(out + err, /[^\P{C}\n]|[\u2028\u2029]|^valid: \\u009b/mu)
   }
+  const oddKey = join(root, `${odd}.pem`)
+  for (const content of [undefined, 'no key']) {
+    if (content !== undefined) await writeFile(oddKey, content)
+    const { err } = await verify(file, '--key', oddKey)
+    assert.match(err, /^tocsin: trusted_key_invalid: .*\\u202e.*\n$/)
+    assert.doesNotMatch(err, /[^\P{C}\n]|[\u2028\u2029]/u)
+  }
   assert.deepEqual(outcomes[1]?.document['signatures'], [
     { keyId: odd, keyVersion: 'v1', verdict: 'trusted' },
   ])

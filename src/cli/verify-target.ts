@@ -11,7 +11,7 @@ import type { Limits } from '../verify/limits.ts'
 import { oldestFirst } from '../verify/read-index.ts'
 import { releaseBytes } from '../verify/release-bytes.ts'
 import type { LoadedKey } from '../verify/trusted-keys.ts'
-import { VerificationError } from '../verify/verification-error.ts'
+import { FINDING_CODES, VerificationError, type FindingCode } from '../verify/verification-error.ts'
 import { verifyExportWith } from '../verify/verify-export.ts'
 
 /** What happens while a target is verified. */
@@ -22,7 +22,8 @@ export type TargetEvent = Exclude<FileEvent, { type: 'state' }>
  * a zip file.
  *
  * @throws TocsinError `target_unreadable`
- * @throws VerificationError `index_invalid`, `index_too_large`
+ * @throws VerificationError of the target as a whole: `index_invalid`, `index_too_large`; `file_too_large` of an address; in the
+ * midst of a feed `look_too_large`, `too_many_refused`
  */
 export async function* verifyTarget(
   target: string,
@@ -66,7 +67,11 @@ async function* verifyUrl(
   const { pathname } = url
   if (pathname.endsWith('.zip')) {
     const bytes = await download(url.href, limits.maxFileBytes, 'file_too_large', limits, options)
-    yield* verifyOne(basename(pathname), () => bytes, keys, limits)
+    yield* withAudit(
+      verifyOne(basename(pathname), () => bytes, keys, limits),
+      limits,
+      ALONE,
+    )
     return
   }
   if (!pathname.endsWith('/index.txt')) url.pathname = `${pathname.replace(/\/$/, '')}/index.txt`
@@ -89,7 +94,8 @@ async function* verifyPath(
   }
   if (!found.isDirectory()) {
     if (!found.isFile()) throw new TocsinError('target_unreadable', `${path} is no regular file.`)
-    yield* verifyOne(basename(path), () => readZip(path, limits.maxFileBytes), keys, limits)
+    const read = () => readZip(path, limits.maxFileBytes)
+    yield* withAudit(verifyOne(basename(path), read, keys, limits), limits, ALONE)
     return
   }
   const names = await readdir(path)
@@ -173,17 +179,29 @@ async function* verifyOne(
   releaseBytes(bytes)
 }
 
-/** Adds to each file's findings those that only show beside the files before it. */
+/** Of an audit's findings, those that say something of a file without any other: its window and its revisions follow on others. */
+const ALONE: readonly FindingCode[] = ['keys_in_both_lists']
+
+/**
+ * Adds to each file's findings those that only show beside the files before it.
+ *
+ * @param codes which ones; all when left out
+ */
 async function* withAudit(
   events: AsyncIterable<FileEvent>,
   limits: Limits,
+  codes: readonly FindingCode[] = FINDING_CODES,
 ): AsyncGenerator<TargetEvent, void> {
   const audit = startAudit(limits)
   for await (const event of events) {
     if (event.type === 'state') continue
     if (event.type === 'refused') yield event
     else {
-      const findings = [...event.export.findings, ...audit.addFile(event.file, event.export)]
+      const added = audit.addFile(event.file, event.export)
+      const findings = [
+        ...event.export.findings,
+        ...added.filter(({ code }) => codes.includes(code)),
+      ]
       yield { ...event, export: { ...event.export, findings } }
     }
   }

@@ -5,7 +5,7 @@ import { TocsinError } from '../errors.ts'
 import { printable } from '../format/printable.ts'
 import { DEFAULT_LIMITS } from '../verify/limits.ts'
 import { loadTrustedKeys, type LoadedKey } from '../verify/trusted-keys.ts'
-import { VerificationError, type Finding, type Verdict } from '../verify/verification-error.ts'
+import { VerificationError, type Verdict } from '../verify/verification-error.ts'
 import { textOption, type Command, type CommandContext } from './command.ts'
 import { verifyTarget, type TargetEvent } from './verify-target.ts'
 import { requiredOption } from './with-data.ts'
@@ -37,7 +37,8 @@ interface VerifyDocument {
   end: number | null
   /** Each signing key once. */
   signatures: { keyId: string; keyVersion: string; verdict: string }[]
-  findings: (Finding & { file: string })[]
+  /** What is odd about a valid file; with null for the file, why the look ended before all of them were read. */
+  findings: { code: string; sentence: string; file: string | null }[]
   files: CheckedFile[]
 }
 
@@ -74,7 +75,7 @@ export const verifyCommand: Command = {
       if (error instanceof TocsinError)
         throw new TocsinError(error.code, printable(error.message), { cause: error })
       if (!(error instanceof VerificationError)) throw error
-      refuse(document, error)
+      stopEarly(context, document, error)
     }
     printSummary(context, document)
     return { document, exitCode: document.valid ? 0 : 1 }
@@ -84,15 +85,18 @@ export const verifyCommand: Command = {
 /** The trusted key that the options name. @throws TocsinError `trusted_key_invalid`, `usage` */
 export async function loadKeyOption(context: CommandContext): Promise<LoadedKey[]> {
   const file = requiredOption(context, 'key')
+  const shown = printable(file)
   const publicKey = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new TocsinError('trusted_key_invalid', `The public key ${file} can't be read.`, { cause })
+    throw new TocsinError('trusted_key_invalid', `The public key ${shown} can't be read.`, {
+      cause,
+    })
   })
   const keyId = textOption(context, 'key-id')
   const keyVersion = textOption(context, 'key-version')
   return await loadTrustedKeys([{ publicKey, keyId, keyVersion }]).catch((cause: unknown) => {
     throw new TocsinError(
       'trusted_key_invalid',
-      `${file} must hold a P-256 public key as PEM (-----BEGIN PUBLIC KEY-----).`,
+      `${shown} must hold a P-256 public key as PEM (-----BEGIN PUBLIC KEY-----).`,
       { cause },
     )
   })
@@ -143,9 +147,25 @@ function addToDocument(document: VerifyDocument, event: TargetEvent): void {
   }
 }
 
-/** The first file of the worst verdict counts: broken is worse than untrusted. */
+/** Whatever was found before: nobody has looked at the files behind this. */
+function stopEarly(
+  context: CommandContext,
+  document: VerifyDocument,
+  error: VerificationError,
+): void {
+  const { verdict, code, message } = error
+  document.findings.push({ code, sentence: message, file: null })
+  refuse(document, error)
+  // Else the last line says so.
+  if (document.problem !== message) context.print(`stopped early  ${verdict}: ${code}: ${message}`)
+}
+
+/** From best to worst: that something can't be read takes nothing back of what was found, and broken is worse than untrusted. */
+const SEVERITY: readonly Verdict[] = ['valid', 'unavailable', 'untrusted', 'invalid']
+
+/** The first file of the worst verdict counts. */
 function refuse(document: VerifyDocument, error: VerificationError, file?: string): void {
-  if (document.verdict === 'invalid' || document.verdict === error.verdict) return
+  if (SEVERITY.indexOf(error.verdict) <= SEVERITY.indexOf(document.verdict)) return
   document.verdict = error.verdict
   document.valid = false
   document.code = error.code

@@ -46,6 +46,8 @@ export function httpFeed(index: string, limits: Limits, options: DownloadOptions
       download(index, limits.maxIndexBytes, 'index_too_large', limits, {
         ...options,
         cache: 'no-cache',
+        // An index whose end is missing looks like a shorter one; a zip says where it ends.
+        isPlain: true,
       }),
     readFile: (name, maxBytes) =>
       download(new URL(name, base).href, maxBytes, 'file_too_large', limits, { ...options, spare }),
@@ -93,6 +95,8 @@ export async function download(
   limits: Pick<Limits, 'timeoutMs'>,
   options: DownloadOptions & {
     readonly cache?: 'no-cache'
+    /** Whether a compressed answer is refused, where the platform can ask for another: when one is cut off, fetch gives what came. */
+    readonly isPlain?: boolean
     /** Where the bytes are to lie. */
     readonly spare?: SpareBuffer
   },
@@ -102,10 +106,10 @@ export async function download(
   const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal])
   const request = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
   try {
-    const { cache = 'default' } = options
-    const response = await request(url, { signal, redirect: 'manual', cache })
+    const { cache = 'default', isPlain = false } = options
+    const response = await request(url, { signal, redirect: 'manual', cache, headers: HEADERS })
     checkStatus(response, url)
-    checkEncoding(response, url)
+    checkEncoding(response, url, isPlain && canAskForPlain() ? PLAIN : ENCODINGS)
     const refuse = () => new VerificationError(tooLarge, `${url} has more than ${maxBytes} bytes.`)
     return await readBody(response, maxBytes, refuse, options.spare)
   } catch (cause) {
@@ -127,7 +131,7 @@ function checkAddress(url: string): void {
 }
 
 function checkStatus(response: Response, url: string): void {
-  const { status, type, ok } = response
+  const { status, type } = response
   if (status === 404 || status === 410)
     throw new VerificationError('file_missing', `There is no ${url}.`)
   if (type === 'opaqueredirect' || (status >= 300 && status < 400))
@@ -135,7 +139,9 @@ function checkStatus(response: Response, url: string): void {
       'download_failed',
       `${url} redirects to another address: name the one where the files are.`,
     )
-  if (!ok) throw new VerificationError('download_failed', `${url} was answered with ${status}.`)
+  // Others of the 200s give nothing, a part, or what somebody on the way made of it (RFC 9110, section 15.3).
+  if (status !== 200)
+    throw new VerificationError('download_failed', `${url} was answered with ${status}, not 200.`)
 }
 
 async function readBody(
@@ -183,14 +189,24 @@ function grow(bytes: Uint8Array<ArrayBuffer>, needed: number, most: number) {
   return grown
 }
 
-/** What fetch asks for by itself. Others take more memory to decompress than all that is read here: zstd as much as a server likes. */
-const ENCODINGS = ['', 'identity', 'gzip', 'x-gzip', 'deflate', 'br']
+/** Zips don't get smaller, and an index is short. */
+const HEADERS = { 'accept-encoding': 'identity' }
+const PLAIN = ['', 'identity']
 
-function checkEncoding(response: Response, url: string): void {
+/** What fetch asks for by itself. Others take more memory to decompress than all that is read here: zstd as much as a server likes. */
+const ENCODINGS = [...PLAIN, 'gzip', 'x-gzip', 'deflate', 'br']
+
+/** Browsers keep this header to themselves (Fetch, section 2.2.2: forbidden request-headers) and drop it without a word. */
+function canAskForPlain(): boolean {
+  const { headers } = new Request('https://example.org', { headers: HEADERS })
+  return headers.has('accept-encoding')
+}
+
+function checkEncoding(response: Response, url: string, encodings: readonly string[]): void {
   const encoding = response.headers.get('content-encoding') ?? ''
-  if (!ENCODINGS.includes(encoding.trim().toLowerCase()))
+  if (!encodings.includes(encoding.trim().toLowerCase()))
     throw new VerificationError(
       'download_failed',
-      `${url} is compressed in a way that was not asked for.`,
+      `${url} is compressed in a way that was not asked for: serve it without content-encoding.`,
     )
 }

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict'
 import type { RequestListener } from 'node:http'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { inspect } from 'node:util'
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { makeZip } from '../../test/export-files.ts'
 import {
   failsWith,
@@ -154,4 +155,69 @@ test('no more is read than the limits allow, whatever length a server declares',
       ])
     assert.ok(sent < 20_000_000, `${sent} bytes were sent`)
   }
+})
+
+test('an answer that is not the whole of it is none, whatever its status says', async (t) => {
+  const { name, bytes } = hourFile(1)
+  const status = { index: 200, file: 200 }
+  const { index } = await serve(t, (request, response) => {
+    const isIndex = request.url?.endsWith('index.txt') === true
+    response.writeHead(isIndex ? status.index : status.file).end(isIndex ? name : bytes)
+  })
+  assert.deepEqual((await follow({ index })).numbers, [1])
+  for (const code of [201, 203, 204, 205, 206]) {
+    Object.assign(status, { index: code, file: 200 })
+    await failsWith({ index }, 'download_failed')
+    Object.assign(status, { index: 200, file: code })
+    await failsWith({ index }, 'download_failed')
+  }
+})
+
+/** Serves an index of two files, and these, in an encoding; the end of the index may be cut off. */
+async function serveEncoded(t: TestContext, encoding: string, cut = false) {
+  const made = [hourFile(1), hourFile(2)]
+  const lines = Buffer.from(made.map(({ name }) => name).join('\n'))
+  const encode = ENCODERS[encoding] ?? ((bytes) => bytes)
+  const accepted: (string | string[] | undefined)[] = []
+  const { index } = await serve(t, (request, response) => {
+    accepted.push(request.headers['accept-encoding'])
+    const file = made.find(({ name }) => request.url?.endsWith(name))
+    const body = encode(file?.bytes ?? lines)
+    response.writeHead(200, { 'content-encoding': encoding })
+    response.end(cut ? body.subarray(0, -12) : body)
+  })
+  return { index, accepted }
+}
+
+const ENCODERS: Readonly<Record<string, (bytes: Uint8Array) => Uint8Array>> = {
+  gzip: (bytes) => gzipSync(bytes),
+  'x-gzip': (bytes) => gzipSync(bytes),
+  deflate: (bytes) => deflateSync(bytes),
+  br: (bytes) => brotliCompressSync(bytes),
+}
+
+test('an index that was compressed against the wish of the client is refused: nobody could tell that its end is missing', async (t) => {
+  for (const encoding of Object.keys(ENCODERS))
+    for (const cut of [true, false]) {
+      const { index, accepted } = await serveEncoded(t, encoding, cut)
+      await failsWith({ index }, 'download_failed')
+      assert.deepEqual(accepted, ['identity'])
+    }
+  const { index, accepted } = await serveEncoded(t, 'identity')
+  assert.deepEqual((await follow({ index })).numbers, [1, 2])
+  assert.deepEqual(accepted, ['identity', 'identity', 'identity'])
+})
+
+test('where the platform keeps the encoding to itself, as browsers do, a compressed index is read', async (t) => {
+  const { Request: before } = globalThis
+  t.after(() => Object.assign(globalThis, { Request: before }))
+  class BrowserRequest extends before {
+    constructor(...given: ConstructorParameters<typeof Request>) {
+      super(...given)
+      this.headers.delete('accept-encoding')
+    }
+  }
+  Object.assign(globalThis, { Request: BrowserRequest })
+  const { index } = await serveEncoded(t, 'gzip')
+  assert.deepEqual((await follow({ index })).numbers, [1, 2])
 })

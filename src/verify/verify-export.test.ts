@@ -202,15 +202,30 @@ test('a key that breaks a rule makes the file invalid although it is signed', as
   }
 })
 
-test('who signed a file is asked before anything in it is looked at', async () => {
-  const wrong = { keys: [exportKey(1, { keyData: new Uint8Array(15) })] }
-  await refuses(
-    makeExport({ signers: [stranger], ...wrong }),
-    'signature_not_trusted',
-    'a wrong key that a stranger signed',
-  )
-  await refuses(makeExport(wrong), 'signature_missing', 'a wrong key that nobody signed')
-  const { bin, sig } = makeEntries({ signers: [signer], ...wrong })
+test('a broken file is invalid, also when a stranger or nobody signed it', async () => {
+  const { bin } = makeEntries({ keys: [exportKey(1)] })
+  const wrong: [VerificationProblem, TestExport][] = [
+    ['key_length_wrong', { keys: [exportKey(1, { keyData: new Uint8Array(15) })] }],
+    ['header_wrong', { changeBin: () => bin.subarray(1) }],
+    ['protobuf_malformed', { changeBin: () => bin.slice(0, -1) }],
+    ['window_invalid', { header: { endTimestamp: EXPORT_START } }],
+    ['batch_inconsistent', { header: { batchNum: 2, batchSize: 1 } }],
+  ]
+  for (const [code, content] of wrong)
+    for (const signers of [[stranger], []]) {
+      const error = await refuses(makeExport({ signers, ...content }), code, `${signers.length}`)
+      assert.equal(error.verdict, 'invalid')
+    }
+  const other = (each: ExportSignature) => ({ ...each, batchNum: 2, batchSize: 2 })
+  const batch = makeExport({ signers: [stranger], changeSignature: other })
+  await refuses(batch, 'batch_inconsistent', 'another batch in export.sig of a stranger')
+  const two = makeExport({ signers: [stranger], keys: [exportKey(1), exportKey(2)] })
+  await refuses(two, 'too_many_keys', 'keys of a stranger', [trusted], { maxKeys: 1 })
+})
+
+test('a file that was changed after signing is called that, whatever else is wrong with it', async () => {
+  const keys = [exportKey(1, { keyData: new Uint8Array(15) })]
+  const { bin, sig } = makeEntries({ signers: [signer], keys })
   bin[bin.length - 1] = (bin.at(-1) as number) ^ 1
   const zip = makeZip({ 'export.bin': bin, 'export.sig': sig })
   await refuses(zip, 'signature_invalid', 'a wrong key that was changed after signing')

@@ -59,11 +59,12 @@ export function verifyExportWith(
 ): VerifiedExport {
   return asVerification(() => {
     const { open, signatureList, findings } = unpack(zip, limits)
-    // First: a stranger's file is not worth the work of reading its keys.
     const digest = digestOf(open())
-    const signatures = checkSignatures(digest, signatureList, keys)
+    const signatures = checkTrust(digest, signatureList, keys)
     const contents = checkContents(open, limits.maxKeys)
     checkBatch(contents.header, signatureList)
+    // Only now: untrusted is what is well-formed, and broken is what no phone should believe, whoever signed it.
+    if (signatures instanceof VerificationError) throw signatures
     return {
       ...contents,
       signatures,
@@ -89,6 +90,20 @@ export function asVerification<Value>(read: () => Value): Value {
   } catch (error) {
     if (error instanceof FormatError)
       throw new VerificationError(error.code, error.message, { cause: error })
+    throw error
+  }
+}
+
+/** Signatures of which one is trusted, or why none is. @throws VerificationError `signature_invalid` */
+function checkTrust(
+  digest: Uint8Array,
+  signatureList: readonly ExportSignature[],
+  keys: readonly LoadedKey[],
+): CheckedSignature[] | VerificationError {
+  try {
+    return checkSignatures(digest, signatureList, keys)
+  } catch (error) {
+    if (error instanceof VerificationError && error.verdict === 'untrusted') return error
     throw error
   }
 }
