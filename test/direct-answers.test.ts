@@ -1,9 +1,11 @@
 // Test: published files are answered in front of the web framework, and nobody can tell: the same headers, counts and errors as behind it.
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
 import { test, type TestContext } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { createFileServer } from '../src/distribute/serve-files.ts'
 import { buildApp, type AppOptions } from '../src/http/app.ts'
 import { publicRoutes } from '../src/http/public-routes.ts'
@@ -71,6 +73,8 @@ test('a file that can not be read is our own error: told to the log, not to the 
     const { status, headers, body } = await ask(`/${INDEX}`, {}, method)
     assert.equal(status, 500)
     assert.equal(headers['content-type'], 'application/json')
+    assert.equal(headers['x-content-type-options'], 'nosniff')
+    assert.equal(headers['cache-control'], 'no-store')
     assert.ok(!body.includes('private'))
     if (method === 'GET') assert.match(body.toString(), /"code":"internal_error"/)
   }
@@ -122,4 +126,46 @@ test('a server that closes ends each connection with its answer', async (t) => {
   assert.match(text, /\r\nconnection: close\r\n/i)
   assert.match(text, /\r\n\r\nok$/)
   await closed
+})
+
+test('more requests than may be unanswered at once: the first are answered whole, the next is told, and the connection ends', async (t) => {
+  const { root, files } = await publish(t)
+  const { port } = await start(t, createFileServer(root))
+  const socket = connect(port, '127.0.0.1')
+  socket.write(`GET /${INDEX} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(20))
+  let text = ''
+  for await (const chunk of socket) text += String(chunk)
+  const replies = text.split(/(?=HTTP\/1\.1 )/)
+  assert.deepEqual(
+    replies.map((reply) => reply.slice(9, 12)),
+    [...Array<string>(8).fill('200'), '503'],
+  )
+  for (const reply of replies.slice(0, 8))
+    assert.equal(reply.slice(reply.indexOf('\r\n\r\n') + 4), files.get(INDEX)?.toString())
+  assert.match(replies[8] ?? '', /^connection: close\r\n[^]*^retry-after: 10\r\n/im)
+})
+
+test('what comes behind the request that ends a connection is never handled, however early the first are answered', async (t) => {
+  const handled: string[] = []
+  const releases: (() => void)[] = []
+  const { port } = await start(t, async ({ path }) => {
+    handled.push(path)
+    await new Promise<void>((resolve) => releases.push(resolve))
+    return { status: 200, headers: { 'content-length': '2' }, body: Buffer.from('ok') }
+  })
+  const socket = connect(port, '127.0.0.1')
+  let text = ''
+  socket.on('data', (chunk: Buffer) => (text += String(chunk)))
+  const ended = once(socket, 'close')
+  const request = `GET /${INDEX} HTTP/1.1\r\nHost: x\r\n\r\n`
+  socket.write(request.repeat(9))
+  while (handled.length < 8) await setTimeout(5)
+  releases[0]?.()
+  while (!text.endsWith('ok')) await setTimeout(5)
+  socket.write(request.repeat(3))
+  await setTimeout(50)
+  for (const release of releases) release()
+  await ended
+  assert.equal(handled.length, 8)
+  assert.equal(text.match(/HTTP\/1\.1 200/g)?.length, 8)
 })

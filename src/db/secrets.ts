@@ -1,7 +1,7 @@
 // Db: the master key and what is wrapped under it; promises that a secret at rest is useless without the master key's file.
 
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, stat, type FileHandle } from 'node:fs/promises'
 import { TocsinError } from '../errors.ts'
 import { writePrivateFile } from './private-file.ts'
 
@@ -42,10 +42,13 @@ export async function loadMasterKey(file: string, create: boolean): Promise<Mast
   return new MasterKey(Buffer.from(text.trim(), 'hex'))
 }
 
-/** @throws TocsinError `file_mode_unsafe` when the file's group or others may read it */
-export async function refuseReadableByOthers(file: string): Promise<void> {
+/**
+ * @param handle of the file, when it is open: what is judged is then what is read
+ * @throws TocsinError `file_mode_unsafe` when the file's group or others may read it
+ */
+export async function refuseReadableByOthers(file: string, handle?: FileHandle): Promise<void> {
   if (process.platform === 'win32') return
-  const { mode } = await stat(file)
+  const { mode } = await (handle?.stat() ?? stat(file))
   if ((mode & 0o077) !== 0)
     throw new TocsinError(
       'file_mode_unsafe',

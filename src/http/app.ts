@@ -2,6 +2,7 @@
 
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
+import { REFUSAL_CACHE_CONTROL } from '../distribute/public-paths.ts'
 import { TocsinError, type ErrorCode } from '../errors.ts'
 import type { Logger } from '../operate/logger.ts'
 import type { Metrics } from '../operate/metrics.ts'
@@ -21,6 +22,12 @@ import {
 const DEFAULT_BODY_LIMIT = 64_000
 
 const DEMO_HEADERS = { 'tocsin-demo': 'true' }
+
+/** Of refusals on paths where a file might be: the same as those of the files' own server. */
+const UNKEPT_HEADERS = {
+  'cache-control': REFUSAL_CACHE_CONTROL,
+  'x-content-type-options': 'nosniff',
+}
 
 /** How a server differs from the plain one. */
 export interface AppOptions {
@@ -55,7 +62,10 @@ export async function buildApp(
       const known = asTocsinError(error)
       if (known.code === 'internal_error')
         logger.error('request failed', error, { route: route?.url ?? '' })
-      return (route?.refuse ?? refuse)(known)
+      const answer = (route?.refuse ?? refuse)(known)
+      return isUnkept(route, known)
+        ? { ...answer, headers: { ...UNKEPT_HEADERS, ...answer.headers } }
+        : answer
     },
   }
   let isClosing = false
@@ -243,6 +253,11 @@ function asTocsinError(error: unknown): TocsinError {
   // A body that ends early, or another fault of the request that the framework found.
   if (statusCode < 500) return new TocsinError('bad_request')
   return new TocsinError('internal_error')
+}
+
+/** Whether a cache might keep the refusal of a file that is there by now, or of an address that could be one's. */
+function isUnkept(route: Route | undefined, { code }: TocsinError): boolean {
+  return route?.tag === 'public files' || code === 'not_found' || code === 'method_not_allowed'
 }
 
 function refuse(error: TocsinError): RouteReply {

@@ -19,8 +19,8 @@ const MOST_CONNECTIONS = 10_000
 
 /**
  * Node.js takes as many requests from a connection as one read brings, and keeps the answers in memory until they are read:
- * a few kilobytes of requests could ask for hundreds of megabytes. Whoever asks for that loses the connection, before the
- * framework sees the request.
+ * a few kilobytes of requests could ask for hundreds of megabytes. Whoever asks for that is answered what was taken, then 503,
+ * and loses the connection; the framework sees no request from there on.
  */
 export function createServer(listener: RequestListener): Server {
   const unanswered = new WeakMap<object, number>()
@@ -35,12 +35,10 @@ export function createServer(listener: RequestListener): Server {
       const { socket } = request
       if (socket.destroyed) return
       const count = (unanswered.get(socket) ?? 0) + 1
-      if (count > MOST_PIPELINED) {
-        socket.destroy()
-        return
-      }
       // A connection's first request is always taken, or 2,000 slow senders would keep everybody else out.
-      if (count > 1 && ofAll >= MOST_UNANSWERED) {
+      if (count > MOST_PIPELINED || (count > 1 && ofAll >= MOST_UNANSWERED)) {
+        // Nothing behind it is taken, as nothing behind it would be answered.
+        unanswered.set(socket, Infinity)
         const retryAfter = String(RETRY_AFTER_SECONDS[503])
         response.writeHead(503, { connection: 'close', 'retry-after': retryAfter }).end()
         return

@@ -9,7 +9,8 @@ import {
   generateKeyPairSync,
   verify,
 } from 'node:crypto'
-import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
+import { closeSync, constants, existsSync, openSync } from 'node:fs'
+import { chmod, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '../../test/temporary-folder.ts'
@@ -152,4 +153,32 @@ test('both forms in which a private key is written as PEM are read', async (t) =
     const signer = await loadSigner(join(folder, type))
     assert.equal(signer.publicKey, publicKey.export({ type: 'spki', format: 'pem' }))
   }
+})
+
+test('a link to a key is as good as the key', async (t) => {
+  const folder = await temporaryFolder(t)
+  const publicKey = await makeSigningKey(join(folder, 'key.pem'))
+  await symlink('key.pem', join(folder, 'linked.pem'))
+  assert.equal((await loadSigner(join(folder, 'linked.pem'))).publicKey, publicKey)
+  await chmod(join(folder, 'key.pem'), 0o640)
+  await assert.rejects(loadSigner(join(folder, 'linked.pem')), { code: 'file_mode_unsafe' })
+})
+
+test('a key longer than 64 KiB is refused, whatever it holds', async (t) => {
+  const file = join(await temporaryFolder(t), 'key.pem')
+  const publicKey = await makeSigningKey(file)
+  const pem = await readFile(file, 'utf8')
+  await writeFile(file, pem.padEnd(65_536, '\n'))
+  assert.equal((await loadSigner(file)).publicKey, publicKey)
+  await writeFile(file, pem.padEnd(65_537, '\n'))
+  await assert.rejects(loadSigner(file), { code: 'signing_key_invalid', message: /64 KiB/ })
+})
+
+test('a pipe, which nobody may ever write into, is no key', { timeout: 20_000 }, async (t) => {
+  let file = ''
+  // Before the folder goes: whoever waits for a writer waits no longer, or this process could not end.
+  t.after(() => existsSync(file) && closeSync(openSync(file, constants.O_RDWR)))
+  file = join(await temporaryFolder(t), 'key.pem')
+  if (spawnSync('mkfifo', ['-m', '600', file]).status !== 0) return t.skip('there are no pipes')
+  await assert.rejects(loadSigner(file), { code: 'signing_key_invalid', message: /no file/ })
 })

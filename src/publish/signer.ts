@@ -1,11 +1,15 @@
 // Publish: what signs export files; promises that the private key stays in its file and that its file is nobody else's to read.
 
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { p256 } from '@noble/curves/nist.js'
 import { writePrivateFile } from '../db/private-file.ts'
 import { refuseReadableByOthers } from '../db/secrets.ts'
 import { TocsinError } from '../errors.ts'
+
+/** The longest file that is read as a key, in bytes: many times what any key takes. */
+const MOST_BYTES = 65_536
 
 /** Signs digests. A file is its first form; a hardware module can be another. */
 export interface Signer {
@@ -24,12 +28,7 @@ export interface Signer {
  * @throws TocsinError `signing_key_invalid`, `file_mode_unsafe`
  */
 export async function loadSigner(file: string): Promise<Signer> {
-  const pem = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw new TocsinError('signing_key_invalid', `The signing key ${file} can't be read.`, {
-      cause: error,
-    })
-  })
-  await refuseReadableByOthers(file)
+  const pem = await readPem(file)
   const key = readPrivateKey(file, pem)
   const scalar = Buffer.from((key.export({ format: 'jwk' }) as { d: string }).d, 'base64url')
   return {
@@ -57,6 +56,29 @@ export async function makeSigningKey(file: string): Promise<string> {
       `${file} exists already: a key is never overwritten.`,
     )
   return publicHalf(privateKey)
+}
+
+/** Of one open file, whatever its name leads to a moment later. */
+async function readPem(file: string): Promise<string> {
+  const refuse = (why: string, cause?: unknown) =>
+    new TocsinError('signing_key_invalid', `The signing key ${file} can't be read${why}.`, {
+      cause,
+    })
+  // A pipe that nobody writes into would otherwise keep the process, deaf to signals, for good.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK).catch(
+    (error: unknown) => {
+      throw refuse('', error)
+    },
+  )
+  try {
+    if (!(await handle.stat()).isFile()) throw refuse(': it is no file')
+    await refuseReadableByOthers(file, handle)
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(MOST_BYTES + 1))
+    if (bytesRead > MOST_BYTES) throw refuse(': it is longer than 64 KiB')
+    return buffer.toString('utf8', 0, bytesRead)
+  } finally {
+    await handle.close()
+  }
 }
 
 function readPrivateKey(file: string, pem: string): KeyObject {
