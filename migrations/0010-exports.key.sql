@@ -45,18 +45,40 @@ insert into stream_key (stream, position, key_id, key_version, public_key, key_f
 
 alter table stream drop column key_id, drop column key_version, drop column public_key, drop column key_file;
 
+-- What each configuration of a stream took: whether a release brought a key is judged by the one that it was made with.
+create table stream_filter (
+  configuration_seq bigint primary key,
+  input_regions text[] not null,
+  excluded_regions text[] not null,
+  travelers text not null,
+  report_types smallint[] not null
+);
+
+insert into stream_filter (configuration_seq, input_regions, excluded_regions, travelers, report_types)
+  select configuration_seq, input_regions, excluded_regions, travelers, report_types from stream;
+
+create function stream_takes(
+  regions text[], traveler boolean, input_regions text[], excluded_regions text[], travelers text
+) returns boolean language sql immutable
+  return (regions && input_regions or travelers = 'include' and traveler)
+    and not (travelers = 'exclude' and traveler) and not regions && excluded_regions;
+
 alter table release
+  -- The event that configured the stream as it was then.
+  add column configuration_seq bigint,
   -- The number of events that it was read from: what was revised before that went out in its final state.
   add column read_seq bigint not null default 0,
   -- It brings the keys from here to the window's end: earlier than the window's start after windows that were held; null
   -- when it is held itself, and brings corrections only.
   add column keys_from bigint;
 
-update release set read_seq = seq, keys_from = window_start;
+-- Earlier releases took no revision into account.
+update release set keys_from = window_start,
+  configuration_seq = (select s.configuration_seq from stream s where s.name = release.stream);
 
-alter table release alter column read_seq drop default;
+alter table release alter column read_seq drop default, alter column configuration_seq set not null;
 
-create index release_keys on release (stream, keys_from, window_end) where keys_from is not null;
+create index release_keys on release (stream, keys_from) where keys_from is not null;
 
 alter table release_file
   -- When it left the index and when the store, unix seconds at a time grain.

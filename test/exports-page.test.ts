@@ -46,8 +46,8 @@ test('limits are those of the code', () => {
     'window-age': `${inUnits(windowAge.least)} to ${inUnits(windowAge.most)}`,
     hold: count(hold),
     minimum: count(minimum),
-    maximum: `${count(maximum)}, not below the minimum`,
-    retention: `one period to ${inUnits(retention.most)}`,
+    maximum: `${count(maximum)}, at least twice the minimum`,
+    retention: `one period and the window age to ${inUnits(retention.most)}`,
     period: `a divisor of 24 h and a whole multiple of the time grain; ${period.most / 3600}h at most`,
   }
   for (const [name, limits] of Object.entries(expected)) assert.equal(row(name).limits, limits)

@@ -87,6 +87,22 @@ databaseTest(
   },
 )
 
+databaseTest('after a downtime every window is padded that has a key', async (db, t) => {
+  await using town = await openPublishingZone(db, t)
+  await town.addStream('us', { minimum: 300 })
+  await town.addStream('long', { minimum: 300, period: 4 * HOUR })
+  town.clock.advance(2 * HOUR)
+  await town.upload()
+  // Empty windows, one with a report, and empty ones again.
+  await publishAfter(town, 5 * HOUR)
+  for (const name of ['us', 'long']) {
+    const files = await publishedKeys(town, name)
+    assert.equal(files.length, 1, name)
+    assert.ok((files[0]?.length ?? 0) >= 300, `${name}: ${files[0]?.length} keys`)
+  }
+  assert.deepEqual(await publishedKeys(town, 'us'), await publishedKeys(town, 'long'))
+})
+
 databaseTest('a window that is held is not padded, until it is held no longer', async (db, t) => {
   await using town = await openPublishingZone(db, t)
   await town.addStream('us', { hold: 2, minimum: 200 })

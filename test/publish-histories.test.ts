@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test'
 import * as fc from 'fast-check'
 import type { ReportType } from '../src/format/report-type.ts'
 import { createPublisher, publishDue } from '../src/publish/publish-due.ts'
+import { updateStream, type StreamChanges } from '../src/publish/streams.ts'
 import { createDatabase, databaseTestOnce, type TestDatabase } from './database.ts'
 import { makeKeys, type TestAuthority, type TestKey } from './key-zone.ts'
 import { digestFolder, readIndex, readPublished } from './published-files.ts'
@@ -34,7 +35,17 @@ const STREAMS: Readonly<Record<string, StreamSettings>> = {
   travelers: { region: 'CA', travelers: 'include', hold: 3 },
   residents: { inputRegions: ['US', 'CA'], travelers: 'exclude', period: 2 * HOUR },
   confirmed: { inputRegions: ['US', 'CA'], reportTypes: [1] },
+  // What it takes changes: see the step of this name.
+  changing: {},
 }
+
+/** What the changing stream takes in turn. */
+const CHANGES: readonly StreamChanges[] = [
+  { inputRegions: ['US'], reportTypes: [], travelers: 'regional' },
+  { inputRegions: ['CA'], reportTypes: [], travelers: 'include' },
+  { inputRegions: ['US', 'CA'], reportTypes: [1], travelers: 'regional' },
+  { inputRegions: ['US', 'CA'], reportTypes: [2, 3], travelers: 'exclude' },
+]
 
 type Step =
   | {
@@ -58,6 +69,7 @@ type Step =
       readonly publish: boolean
       readonly restart: boolean
     }
+  | { readonly do: 'change'; readonly to: number }
 
 const steps = fc.array(
   fc.oneof(
@@ -85,6 +97,13 @@ const steps = fc.array(
         who: fc.nat(2),
         traveler: fc.boolean(),
         type: fc.constantFrom('confirmed' as const, 'negative' as const),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        do: fc.constant('change' as const),
+        to: fc.nat(CHANGES.length - 1),
       }),
     },
     {
@@ -149,6 +168,13 @@ async function play(
       if (step.restart)
         publisher = createPublisher(zone.publisher, { mustHold: async () => undefined })
       if (step.publish) await publisher()
+      continue
+    }
+    if (step.do === 'change') {
+      const changes = CHANGES[step.to] ?? {}
+      await zone.db.transaction((tx) =>
+        updateStream(tx, zone.writer, 'changing', () => changes, clock.now()),
+      )
       continue
     }
     const authority = authorities[step.who] as TestAuthority
@@ -218,11 +244,12 @@ function checkPhone(name: string, phone: Map<string, number>, known: Map<string,
     const type = phone.get(key)
     if (type !== undefined) {
       assert.equal(type, final.type, `${name}: ${key} is not in its final state`)
+      if (name === 'changing') continue
       assert.ok(
         belongs(settings, first) || belongs(settings, final),
         `${name}: ${key} is a stranger`,
       )
-    } else if (wants(settings, final.type))
+    } else if (name !== 'changing' && wants(settings, final.type))
       assert.ok(
         !belongs(settings, first) && !belongs(settings, final),
         `${name}: ${key} is missing`,

@@ -46,7 +46,7 @@ export async function openScenario(database: TestDatabase, t: TestContext): Prom
   const twinDatabase = await createDatabase(database.url)
   const test = await openPublishingZone(database, t)
   const twin = await openPublishingZone(twinDatabase, t)
-  const padded = { hold: 2, minimum: 20, maximum: 24, retention: ROUND }
+  const padded = { hold: 2, minimum: 20, maximum: 40, retention: ROUND }
   await test.addStream('north', { ...padded, inputRegions: ['US', 'CA'] })
   await test.addStream('south', { ...padded, inputRegions: ['US', 'MX'], period: ROUND })
   const plain = { region: 'GB', hold: 2, maximum: 4, retention: ROUND }

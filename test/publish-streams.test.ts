@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { createPublicKey, verify } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ReportType } from '../src/format/report-type.ts'
 import { publishDue } from '../src/publish/publish-due.ts'
@@ -9,12 +10,13 @@ import { makeSigningKey } from '../src/publish/signer.ts'
 import { updateStream, type StreamKey } from '../src/publish/streams.ts'
 import { databaseTest } from './database.ts'
 import { makeKeys } from './key-zone.ts'
-import { readIndex, readPublished } from './published-files.ts'
+import { digestFolder, readIndex, readPublished } from './published-files.ts'
 import {
   assertLogIsClean,
   openPublishingZone,
   publishedKeys,
   releasesOf,
+  type PublishingZone,
   type StreamSettings,
 } from './publishing-zone.ts'
 
@@ -247,3 +249,107 @@ databaseTest(
     assert.deepEqual(await releasesOf(zone.db), { us: 4 })
   },
 )
+
+databaseTest(
+  'new keys are split evenly, however many revised ones come with them',
+  async (database, t) => {
+    await using test = await openPublishingZone(database, t)
+    const { zone, clock } = test
+    await test.addStream('us', { maximum: 10 })
+    const likely = makeKeys(clock.now(), 9)
+    const first = await test.send(likely, { reportType: 'likely' })
+    clock.advance(HOUR)
+    await publishDue(zone.publisher)
+    const fields = { revisionToken: first.body.revisionToken }
+    assert.equal((await test.send(likely, { reportType: 'confirmed', fields })).status, 200)
+    for (let report = 0; report < 4; report++) await test.upload()
+    clock.advance(HOUR)
+    await publishDue(zone.publisher)
+    const sizes = []
+    for (const path of (await readIndex(zone.publicFolder, 'us')).slice(1)) {
+      const { keys, revisedKeys } = await readPublished(zone.publicFolder, path)
+      sizes.push([keys.length, revisedKeys.length])
+    }
+    assert.deepEqual(sizes, [
+      [6, 0],
+      [6, 4],
+      [0, 5],
+    ])
+    await assertRemade(test)
+  },
+)
+
+databaseTest(
+  'what changed in a configuration makes no key known that was not, and loses no correction',
+  async (database, t) => {
+    await using test = await openPublishingZone(database, t)
+    const { zone, clock } = test
+    await test.addStream('grows', { reportTypes: [1] })
+    await test.addStream('shrinks')
+    const change = (name: string, reportTypes: number[]) =>
+      zone.db.transaction((tx) =>
+        updateStream(tx, zone.writer, name, () => ({ reportTypes }), clock.now()),
+      )
+    const [confirmed, revoked] = [makeKeys(clock.now(), 1), makeKeys(clock.now(), 1)]
+    const replies = [
+      await test.send(confirmed, { reportType: 'likely' }),
+      await test.send(revoked, { reportType: 'likely' }),
+    ]
+    clock.advance(HOUR)
+    await publishDue(zone.publisher)
+    await change('grows', [])
+    await change('shrinks', [1])
+    for (const [index, reportType] of (['confirmed', 'negative'] as const).entries()) {
+      const fields = { revisionToken: replies[index]?.body.revisionToken }
+      const keys = index === 0 ? confirmed : revoked
+      assert.equal((await test.send(keys, { reportType, fields })).status, 200)
+    }
+    clock.advance(HOUR)
+    await publishDue(zone.publisher)
+    const told: Record<string, number[][]> = {}
+    for (const name of ['grows', 'shrinks'])
+      for (const path of await readIndex(zone.publicFolder, name)) {
+        const { keys, revisedKeys } = await readPublished(zone.publicFolder, path)
+        told[name] = [...(told[name] ?? []), [keys.length, revisedKeys.length]]
+      }
+    // The one comes as a new key, the other was never known there; where both were known, both are corrected.
+    assert.deepEqual(told, {
+      grows: [[1, 0]],
+      shrinks: [
+        [2, 0],
+        [0, 2],
+      ],
+    })
+    await assertRemade(test)
+    await assertLogIsClean(test)
+  },
+)
+
+databaseTest(
+  'a stream can not end where its newest window is held: its keys would never come out',
+  async (database, t) => {
+    await using test = await openPublishingZone(database, t)
+    const { zone, clock } = test
+    await test.addStream('us', { hold: 5 })
+    const uploaded = await test.upload()
+    clock.advance(HOUR)
+    await publishDue(zone.publisher)
+    const endAt = (through: number) =>
+      zone.db.transaction((tx) =>
+        updateStream(tx, zone.writer, 'us', () => ({ through }), clock.now()),
+      )
+    await assert.rejects(endAt(EIGHT + HOUR), { code: 'stream_invalid', message: /is held/ })
+    await endAt(EIGHT + HOUR + 900)
+    clock.advance(900)
+    await publishDue(zone.publisher)
+    assert.deepEqual(await publishedKeys(test, 'us'), [uploaded.sort()])
+  },
+)
+
+/** An empty disk is filled again with the same bytes. */
+async function assertRemade({ zone }: PublishingZone): Promise<void> {
+  const before = await digestFolder(zone.publicFolder)
+  await rm(join(zone.publicFolder, 'exports'), { recursive: true })
+  await publishDue(zone.publisher)
+  assert.deepEqual(await digestFolder(zone.publicFolder), before)
+}

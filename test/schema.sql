@@ -186,12 +186,13 @@ create table key_zone.release (
   seq bigint not null,
   window_start bigint not null,
   window_end bigint not null,
+  configuration_seq bigint not null,
   read_seq bigint not null,
   keys_from bigint,
   constraint release_pkey PRIMARY KEY (stream, number),
   constraint release_seq_key UNIQUE (seq)
 );
-CREATE INDEX release_keys ON key_zone.release USING btree (stream, keys_from, window_end) WHERE (keys_from IS NOT NULL);
+CREATE INDEX release_keys ON key_zone.release USING btree (stream, keys_from) WHERE (keys_from IS NOT NULL);
 
 create table key_zone.release_file (
   path text not null,
@@ -260,6 +261,15 @@ create table key_zone.stream (
   constraint stream_window_age_check CHECK ((window_age >= 0))
 );
 
+create table key_zone.stream_filter (
+  configuration_seq bigint not null,
+  input_regions text[] not null,
+  excluded_regions text[] not null,
+  travelers text not null,
+  report_types smallint[] not null,
+  constraint stream_filter_pkey PRIMARY KEY (configuration_seq)
+);
+
 create table key_zone.stream_key (
   stream text not null,
   "position" smallint not null,
@@ -298,6 +308,8 @@ create table key_zone.submission_statistics (
 -- function: store_reports
 
 -- function: store_revisions
+
+-- function: stream_takes
 
 -- function: take_head
 

@@ -32,14 +32,14 @@ export interface DraftFile {
 
 /** The next releases of a stream. */
 export interface Draft {
-  /** Oldest first; all without a file but perhaps the last. */
+  /** Oldest first: empty ones, or one with files. */
   readonly releases: readonly DraftRelease[]
   /** The number of events that they were read from. */
   readonly readSeq: number
 }
 
 /**
- * Drafts the next releases: the windows up to the first in which something became available, and that one's files, signed.
+ * Drafts the next releases: the windows before the first in which something became available; or that one, its files signed.
  *
  * All is read in one snapshot together with the log's head, so that the files hold what the first `readSeq` events say.
  *
@@ -61,10 +61,10 @@ export async function draftReleases(
       files: [],
     }))
     const window = due[empty]
-    if (window === undefined) return { releases, readSeq }
-    const keysFrom = empty === 0 ? standing.keysEnd : window.start
-    const span = { number: standing.number + empty + 1, ...window, keysFrom, readSeq }
-    return { releases: [...releases, await draftRelease(context, tx, stream, span)], readSeq }
+    // What comes behind empty windows may have to be padded first.
+    if (window === undefined || empty > 0) return { releases, readSeq }
+    const span = { number: standing.number + 1, ...window, keysFrom: standing.keysEnd, readSeq }
+    return { releases: [await draftRelease(context, tx, stream, span)], readSeq }
   })
 }
 
@@ -111,22 +111,23 @@ async function draftRelease(
   const found = await countWindow(tx, stream, span, { keys: Infinity, reports: stream.hold })
   const isHeld = found.keys > 0 && found.reports < stream.hold && mayWait(stream, span)
   const keysFrom = isHeld ? null : span.keysFrom
-  const total = (isHeld ? 0 : found.keys) + (await countRevised(tx, stream, span))
-  if (total === 0) return { window, keysFrom, files: [] }
+  const keys = isHeld ? 0 : found.keys
+  const counts = { keys, revisedKeys: await countRevised(tx, stream, span) }
+  if (keys + counts.revisedKeys === 0) return { window, keysFrom, files: [] }
   const signers = await openSigners(context, stream, span.end)
   const sign: SignDigest = (digest, { keyId, keyVersion }) => {
     const signer = signers.find((each) => each.keyId === keyId && each.keyVersion === keyVersion)
     if (signer === undefined) throw new Error('a file asks for a key that nobody opened')
     return signer.sign(digest)
   }
-  const files = await buildFiles(context, tx, stream, { ...span, keysFrom }, total, signers, sign)
+  const files = await buildFiles(context, tx, stream, { ...span, keysFrom }, counts, signers, sign)
   return { window, keysFrom, files }
 }
 
 /**
  * Builds the files of a release; none when there is nothing in it.
  *
- * @param total how many keys there are, revised ones included
+ * @param counts how many keys there are
  * @param keys the names of the keys that sign, in order
  */
 export async function buildFiles(
@@ -134,19 +135,19 @@ export async function buildFiles(
   tx: Transaction,
   stream: Stream,
   span: ReleaseSpan,
-  total: number,
+  { keys: newKeys, revisedKeys }: Pick<BuiltExport, 'keys' | 'revisedKeys'>,
   keys: readonly SigningKeyName[],
   sign: SignDigest,
 ): Promise<DraftFile[]> {
   const { start, end } = fileSpan(span)
   const pathOf = (number: number) => zipPath(stream.name, start, end, number)
-  const count = Math.ceil(total / stream.maximum)
-  // Of one size: a last file with what is left over could be too small to hide in.
-  const files = await splitExport(readWindow(tx, stream, span), Math.ceil(total / count), sign, {
+  const isSplit = newKeys + revisedKeys > stream.maximum
+  const counts = { keys: newKeys, maximum: stream.maximum }
+  const files = await splitExport(readWindow(tx, stream, span), counts, sign, {
     // Android knows files by their times alone: those of one window must differ in them.
     describe: (number) => ({
       start,
-      end: count > 1 ? end + number : end,
+      end: isSplit ? end + number : end,
       region: stream.region,
       keys: keys.map(({ keyId, keyVersion }) => ({ keyId, keyVersion })),
     }),

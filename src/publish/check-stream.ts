@@ -90,9 +90,10 @@ function findNumberProblem(stream: Stream, timeGrain: number): string | undefine
   if (!isWithin(hold, STREAM_LIMITS.hold)) return 'The hold must be 0 to 1,000 reports.'
   if (!isWithin(minimum, STREAM_LIMITS.minimum)) return 'The minimum must be 0 to 100,000 keys.'
   if (!isWithin(maximum, STREAM_LIMITS.maximum)) return 'The maximum must be 1 to 1,000,000 keys.'
-  if (maximum < minimum) return 'The maximum must not be below the minimum.'
-  if (!isWithin(retention, { ...STREAM_LIMITS.retention, least: period }))
-    return 'Files must stay for at least one period, and for 366 days at the most.'
+  if (maximum < 2 * minimum)
+    return 'The maximum must be at least twice the minimum, so that no file of a window that is split is below it.'
+  if (!isWithin(retention, { ...STREAM_LIMITS.retention, least: period + windowAge }))
+    return 'Files must stay for at least one period and the window age, and for 366 days at the most.'
   return undefined
 }
 

@@ -43,8 +43,8 @@ export function releaseContent(event: StoredEvent): ReleaseContent {
   return {
     ...content,
     keysFrom: content.window.start,
-    // As the migration that made this column had to take it.
-    readSeq: event.seq,
+    // They took no revision into account.
+    readSeq: 0,
     files: content.files.map((file) => ({ ...file, revisedKeys: 0 })),
   }
 }

@@ -109,8 +109,8 @@ function templateOf(record: Uint8Array): Template | undefined {
 }
 
 /**
- * The first report that was accepted since a moment. Numbers grow with time, as far as it matters here (padding pretends to be up
- * to a day older than it is): so it is found by halving.
+ * The first report that was accepted since a moment. Numbers grow with time, so it is found by halving. By the events' own
+ * grain, and not by the rows': padding pretends to be older than it is.
  */
 async function firstReportSince(db: Queryable, moment: number): Promise<number> {
   const ends = await db.query<{ first: number | null; last: number | null }>({
@@ -122,13 +122,13 @@ async function firstReportSince(db: Queryable, moment: number): Promise<number> 
   let high = (ends.rows[0]?.last ?? -1) + 1
   while (low < high) {
     const middle = Math.floor((low + high) / 2)
-    const { rows } = await db.query<{ seq: number; grain: number }>({
+    const { rows } = await db.query<{ seq: number; record: Uint8Array }>({
       name: 'find-report-from',
-      text: 'select seq, grain from report where seq >= $1 order by seq limit 1',
-      values: [middle],
+      text: `select seq, record from event where seq >= $1 and type = $2 order by seq limit 1`,
+      values: [middle, REPORT],
     })
     const found = rows[0]
-    if (found === undefined || found.grain >= moment) high = middle
+    if (found === undefined || decodeEvent(found.record).grain >= moment) high = middle
     else low = found.seq + 1
   }
   return low

@@ -1,10 +1,13 @@
 // Publish: makes the releases that are due; promises that a crash anywhere is mended by the next run, which puts the same bytes.
 
+import type { Transaction } from '../db/database.ts'
+import { sql } from '../db/sql.ts'
 import { TocsinError } from '../errors.ts'
 import { appendEvents, raiseGrain } from '../log/append-event.ts'
 import { archiveThrough } from '../log/archive.ts'
 import { advanceTree } from '../log/checkpoint.ts'
 import { readHead } from '../log/read-events.ts'
+import { PADDING } from '../submit/padding-report.ts'
 import { ENCODER_VERSION } from './build-export.ts'
 import { draftReleases, type Draft, type DraftFile } from './build-window.ts'
 import { familiesOf, readRegionLists } from './families.ts'
@@ -120,9 +123,13 @@ async function publishInOrder(
   attempt: Attempt,
 ): Promise<PublishedRun> {
   const run: RunningCount = { releases: 0, files: 0, keys: 0, revisedKeys: 0 }
-  const standings = await readStandings(context.db, [...streams.values()])
-  // With those that are left out of this run: padding is theirs, too, and must not come into what they have published.
-  const families = familiesOf(all, await readRegionLists(context.db))
+  const standings = await readStandings(context.db, all)
+  // With those that are left out of this run: padding is theirs, too, and must not come into what they have published. Without
+  // those that have ended.
+  const going = all.filter(
+    ({ name, through }) => through === null || (standings.get(name)?.keysEnd ?? 0) < through,
+  )
+  const families = familiesOf(going, await readRegionLists(context.db))
   const due = new Map<string, Window[]>()
   const plan = (stream: ConfiguredStream) => {
     const now = Math.floor(context.now().getTime() / 1000)
@@ -145,11 +152,16 @@ async function publishInOrder(
       await attempt([stream.name], async () => {
         const { name } = stream
         const standing = standings.get(name) as Standing
-        const windows = due.get(name) ?? []
+        // Nothing new for it may still be a window in which another's held keys come out, padded.
+        const windows = (due.get(name) ?? []).slice(0, isAnyHeld(standings) ? 1 : undefined)
         standings.set(name, await publishNext(context, stream, standing, windows, run))
         plan(stream)
       })
   }
+}
+
+function isAnyHeld(standings: ReadonlyMap<string, Standing>): boolean {
+  return [...standings.values()].some(({ windowEnd, keysEnd }) => keysEnd < (windowEnd ?? keysEnd))
 }
 
 /** Makes a family's padding for the windows that end at `end`, if its streams want any. */
@@ -169,7 +181,7 @@ async function settle(
  * The story of a release: plan, build, sign, record, archive, put, move the pointer.
  *
  * @param due the stream's windows, oldest first
- * @returns where the stream stands afterwards: past the windows that were empty, and at most one that was not
+ * @returns where the stream stands afterwards: past the windows that were empty, or past one that was not
  */
 async function publishNext(
   context: LeaderContext,
@@ -226,8 +238,22 @@ async function recordReleases(
       checkpoint,
     }))
     const events = await appendEvents(tx, context.writer, contents.map(releaseEvent), context.now())
+    await refusePaddingSince(tx, readSeq)
     return events.at(-1)?.seq ?? 0
   })
+}
+
+/**
+ * A leader that has lost its lock without knowing may have made padding after this release was read: it would be in the window
+ * and in none of its files. The head is locked here, so no more can come.
+ *
+ * @throws TocsinError `publisher_lost`
+ */
+async function refusePaddingSince(tx: Transaction, readSeq: number): Promise<void> {
+  const { rowCount } = await tx.query(
+    sql`select 1 from event where seq >= ${readSeq} and type = ${PADDING} limit 1`,
+  )
+  if (rowCount !== 0) throw new TocsinError('publisher_lost')
 }
 
 function releasedFile({ path, built }: DraftFile): ReleasedFile {

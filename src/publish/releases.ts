@@ -88,11 +88,11 @@ async function insertReleases(tx: Transaction, events: readonly StoredEvent[]): 
     files.map((file) => ({ stream, number, ...file })),
   )
   await tx.query(
-    sql`insert into release (stream, number, seq, window_start, window_end, read_seq, keys_from)
+    sql`insert into release (stream, number, seq, window_start, window_end, read_seq, keys_from, configuration_seq)
           select * from unnest(${releases.map((each) => each.stream)}::text[], ${releases.map((each) => each.number)}::integer[],
             ${releases.map((each) => each.seq)}::bigint[], ${releases.map((each) => each.window.start)}::bigint[],
             ${releases.map((each) => each.window.end)}::bigint[], ${releases.map((each) => each.readSeq)}::bigint[],
-            ${releases.map((each) => each.keysFrom)}::bigint[])`,
+            ${releases.map((each) => each.keysFrom)}::bigint[], ${releases.map((each) => each.configurationSeq)}::bigint[])`,
   )
   if (files.length === 0) return
   await tx.query(

@@ -2,7 +2,7 @@
 
 import { TocsinError } from '../errors.ts'
 import { readEvent } from '../log/read-events.ts'
-import type { SignDigest } from './build-export.ts'
+import { ENCODER_VERSION, type SignDigest } from './build-export.ts'
 import { buildFiles, inSnapshot, type DraftFile } from './build-window.ts'
 import type { PublisherContext } from './publisher-context.ts'
 import { releaseContent } from './earlier-events.ts'
@@ -20,18 +20,26 @@ export async function remakeFiles(context: PublisherContext, seq: number): Promi
   const event = await readEvent(context.db, seq)
   if (event?.type !== RELEASE) throw new TocsinError('log_invalid', `Event ${seq} is no release.`)
   const release = releaseContent(event)
+  if (release.encoderVersion !== ENCODER_VERSION)
+    throw new TocsinError(
+      'log_invalid',
+      `${release.files[0]?.path} was made by encoder ${release.encoderVersion}, and this version has encoder ${ENCODER_VERSION}: bring the file back from a copy of the store.`,
+    )
   const stream = await streamAt(context.db, release.configurationSeq)
   const { number, window, keysFrom, readSeq, files } = release
   const [first] = files
   if (first === undefined) return []
-  const total = files.reduce((sum, file) => sum + file.keys + file.revisedKeys, 0)
+  const counts = {
+    keys: files.reduce((sum, file) => sum + file.keys, 0),
+    revisedKeys: files.reduce((sum, file) => sum + file.revisedKeys, 0),
+  }
   const made = await inSnapshot(context, (tx) =>
     buildFiles(
       context,
       tx,
       stream,
       { number, ...window, keysFrom, readSeq },
-      total,
+      counts,
       first.signatures,
       recordedSignatures(release),
     ),

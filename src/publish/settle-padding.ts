@@ -1,5 +1,7 @@
 // Publish: padding for windows with few keys; promises the same padding in every stream of a family, and none in what was published already.
 
+import { isDeepStrictEqual } from 'node:util'
+import { TocsinError } from '../errors.ts'
 import { appendEvents } from '../log/append-event.ts'
 import { paddingEvent } from '../submit/padding-report.ts'
 import { drawPadding } from './padding-draw.ts'
@@ -9,7 +11,7 @@ import { readNeeds, unsettledEnds, type StreamNeed } from './padding-needs.ts'
 import { SECURE_RANDOM, type RandomSource } from './padding-random.ts'
 import { readTemplates } from './padding-templates.ts'
 import type { LeaderContext } from './publisher-context.ts'
-import { readStandings } from './releases.ts'
+import { readStandings, type Standing } from './releases.ts'
 import type { ConfiguredStream } from './streams.ts'
 
 /** Devices that are appended in one transaction: submissions wait for its lock. */
@@ -38,7 +40,7 @@ export async function settlePadding(
     const needs = await readNeeds(context.db, family, standings, each, minimum)
     if (!needs.some(isShort)) continue
     const devices = await drawDevices(context, family, needs, each, minimum, random)
-    await appendDevices(context, devices)
+    await appendDevices(context, family, standings, devices)
   }
 }
 
@@ -85,6 +87,8 @@ function acceptanceSpan(
  */
 async function appendDevices(
   context: LeaderContext,
+  family: readonly ConfiguredStream[],
+  standings: ReadonlyMap<string, Standing>,
   devices: readonly PaddingDevice[],
 ): Promise<void> {
   for (let done = 0; done < devices.length; done += DEVICES_AT_ONCE) {
@@ -92,6 +96,11 @@ async function appendDevices(
       .slice(done, done + DEVICES_AT_ONCE)
       .map(({ content }) => paddingEvent(content))
     await context.mustHold()
-    await context.db.transaction((tx) => appendEvents(tx, context.writer, events, context.now()))
+    await context.db.transaction(async (tx) => {
+      await appendEvents(tx, context.writer, events, context.now())
+      // The head is locked: what another leader has released by now holds none of this.
+      if (!isDeepStrictEqual(await readStandings(tx, family), standings))
+        throw new TocsinError('publisher_lost')
+    })
   }
 }

@@ -8,6 +8,7 @@ import { appendEvents, truncateToGrain, type LogWriter } from '../log/append-eve
 import type { Projection } from '../log/projection.ts'
 import { readEvent } from '../log/read-events.ts'
 import type { NewEvent } from '../log/record.ts'
+import { formatTimestamp } from '../operate/timestamp.ts'
 import { checkStart, checkStream } from './check-stream.ts'
 import { STREAM_ADDED, streamContent } from './earlier-events.ts'
 
@@ -137,6 +138,7 @@ export async function updateStream(
     checkStart(stream, now)
     await refuseReleased(tx, name)
   }
+  if (stream.through !== before.through) await refuseToLeaveHeld(tx, stream)
   if (!isDeepStrictEqual(stream, before))
     await appendEvents(tx, writer, [configuredEvent(stream)], now)
   return stream
@@ -166,7 +168,7 @@ export async function streamAt(db: Queryable, configurationSeq: number): Promise
 /** Writes the tables of streams. */
 export const streamProjection: Projection = {
   types: [CONFIGURED, STREAM_ADDED],
-  tables: ['stream', 'stream_key'],
+  tables: ['stream', 'stream_key', 'stream_filter'],
   async apply(tx, events) {
     for (const event of events) {
       const stream = streamContent(event)
@@ -179,6 +181,10 @@ export const streamProjection: Projection = {
             values (${stream.name}, ${event.seq}, ${stream.region}, ${stream.inputRegions}, ${stream.excludedRegions},
                     ${stream.travelers}, ${stream.reportTypes}, ${stream.period}, ${stream.windowAge}, ${stream.hold},
                     ${stream.minimum}, ${stream.maximum}, ${stream.retention}, ${stream.start}, ${stream.through})`,
+      )
+      await tx.query(
+        sql`insert into stream_filter (configuration_seq, input_regions, excluded_regions, travelers, report_types)
+            values (${event.seq}, ${stream.inputRegions}, ${stream.excludedRegions}, ${stream.travelers}, ${stream.reportTypes})`,
       )
       for (const [position, key] of stream.keys.entries())
         await tx.query(
@@ -196,6 +202,20 @@ async function refuseReleased(tx: Transaction, name: string): Promise<void> {
   throw new TocsinError(
     'stream_invalid',
     `The stream "${name}" has begun: its first release is out. A stream of another name can begin at another time.`,
+  )
+}
+
+/** A stream that ends with a window that was held would never bring its keys: the last window has to come yet. */
+async function refuseToLeaveHeld(tx: Transaction, { name, through }: Stream): Promise<void> {
+  const { rows } = await tx.query<{ window_end: number; keys_from: number | null }>(
+    sql`select window_end, keys_from from release where stream = ${name} order by number desc limit 1`,
+  )
+  const [latest] = rows
+  if (latest === undefined || latest.keys_from !== null) return
+  if (through === null || through > latest.window_end) return
+  throw new TocsinError(
+    'stream_invalid',
+    `The newest window of the stream "${name}" is held: let it end after ${formatTimestamp(latest.window_end)}, so that its keys come out.`,
   )
 }
 

@@ -39,14 +39,13 @@ export function selectKeys(stream: Stream, span: ReleaseSpan): string {
       ${finalType} as report_type, coalesce(r.days_since_onset, k.days_since_onset) as days_since_onset, k.seq, k.padding
     from diagnosis_key k join report p on p.seq = k.seq
       left join key_revision r on r.key_data = k.key_data and r.seq < ${span.readSeq}
-    where ${isIn('k.available')} and not k.withdrawn and not p.withdrawn and ${matchReport(stream, 'p')}
+    where ${isIn('k.available')} and k.seq < ${span.readSeq} and not k.withdrawn and not p.withdrawn and ${matchReport(stream, 'p')}
       and ${finalType} <> ${REVOKED} and ${matchType(stream, finalType)}
     union all
     select k.key_data, r.transmission_risk, k.rolling_start, k.rolling_period, r.report_type, r.days_since_onset, k.seq, k.padding
     from ${revisions(stream, span)}
-    where ${isIn('r.available')} and r.report_type <> ${REVOKED} and ${matchType(stream, 'r.report_type')} and (
-      ${matchReport(stream, 'p')} and not (${matchType(stream, 'k.report_type')}) and r.seq >= first.read_seq
-      or not (${matchReport(stream, 'p')}) and ${matchReport(stream, 'q')})`
+    where ${isIn('r.available')} and r.report_type <> ${REVOKED} and ${matchType(stream, 'r.report_type')}
+      and not ${WAS_PUBLISHED} and case when ${matchReport(stream, 'p')} then first.read_seq is not null else ${matchReport(stream, 'q')} end`
 }
 
 /** The keys that a release revises, unsorted: each was published before by this stream, and not yet in this state. */
@@ -54,8 +53,7 @@ export function selectRevised(stream: Stream, span: ReleaseSpan): string {
   return `
     select k.key_data, r.transmission_risk, k.rolling_start, k.rolling_period, r.report_type, r.days_since_onset
     from ${revisions(stream, span)}
-    where r.available >= ${span.start} and r.available < ${span.end} and r.seq >= first.read_seq
-      and ${matchReport(stream, 'p')} and ${matchType(stream, 'k.report_type')}`
+    where r.available >= ${span.start} and r.available < ${span.end} and r.seq >= first.read_seq and ${WAS_PUBLISHED}`
 }
 
 /** What COPY gives out of a key: few columns, since each costs more than its bytes. */
@@ -67,12 +65,26 @@ export function copySorted(select: string): string {
   return `copy (select ${PACKED} from (${select}) as chosen order by key_data) to stdout (format binary)`
 }
 
-/** Revisions `r` with their keys `k`, the reports `p` and `q` that brought the two, and the release `first` that published the key. */
+/**
+ * Revisions `r` with their keys `k`, the reports `p` and `q` that brought the two, and the release `first` in whose span the key
+ * became available, with what the stream took then; null before the stream's start, and while the key waits for its release.
+ */
 function revisions(stream: Stream, { number, readSeq }: ReleaseSpan): string {
   return `key_revision r join diagnosis_key k on k.key_data = r.key_data and r.seq < ${readSeq}
       and not k.withdrawn
     join report p on p.seq = k.seq and not p.withdrawn
     join report q on q.seq = r.seq and not q.withdrawn
-    left join release first on first.stream = ${textLiteral(stream.name)} and first.number < ${number}
-      and first.keys_from <= k.available and first.window_end > k.available`
+    left join lateral (
+      select e.read_seq, e.window_end, f.input_regions, f.excluded_regions, f.travelers, f.report_types
+      from release e join stream_filter f using (configuration_seq)
+      where e.stream = ${textLiteral(stream.name)} and e.number < ${number} and e.keys_from <= k.available
+      order by e.keys_from desc limit 1
+    ) first on first.window_end > k.available`
 }
+
+/** Whether `first` brought the key: in the state of its upload, or in that of a revision which was in the log by then. */
+const WAS_PUBLISHED = `coalesce(
+  stream_takes(p.regions, p.traveler, first.input_regions, first.excluded_regions, first.travelers)
+  and not (r.seq < first.read_seq and r.report_type = ${REVOKED})
+  and (cardinality(first.report_types) = 0
+    or case when r.seq < first.read_seq then r.report_type else k.report_type end = any (first.report_types)), false)`
