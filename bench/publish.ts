@@ -79,7 +79,8 @@ export const bench: Benchmark = {
 /** Reports of one hour, as the servers store them; then what the database does in its own time is done. */
 async function fill(url: string, keys: number, start: number): Promise<void> {
   const reports = Math.ceil(keys / KEYS_A_REPORT)
-  const firstSeq = 1_000_000_000 + (start - START) * 1_000
+  // Before every number that the log gives: a release reads what came before it.
+  const firstSeq = -1_000_000_000 + (start - START) * 1_000
   const name = randomBytes(8).toString('hex')
   const client = await connectOnce(parseAddress(url))
   try {
