@@ -59,7 +59,7 @@ insert into stream_filter (configuration_seq, input_regions, excluded_regions, t
 
 create function stream_takes(
   regions text[], traveler boolean, input_regions text[], excluded_regions text[], travelers text
-) returns boolean language sql immutable
+) returns boolean language sql immutable parallel safe
   return (regions && input_regions or travelers = 'include' and traveler)
     and not (travelers = 'exclude' and traveler) and not regions && excluded_regions;
 
