@@ -67,24 +67,24 @@ export function copySorted(select: string): string {
 
 /**
  * Revisions `r` with their keys `k`, the reports `p` and `q` that brought the two, and the release `first` in whose span the key
- * became available, with what the stream took then; null before the stream's start, and while the key waits for its release.
+ * became available, with what the stream had `taken` then; null before the stream's start, and while the key waits for its release.
  */
 function revisions(stream: Stream, { number, readSeq }: ReleaseSpan): string {
   return `key_revision r join diagnosis_key k on k.key_data = r.key_data and r.seq < ${readSeq}
       and not k.withdrawn
     join report p on p.seq = k.seq and not p.withdrawn
     join report q on q.seq = r.seq and not q.withdrawn
-    left join lateral (
-      select e.read_seq, e.window_end, f.input_regions, f.excluded_regions, f.travelers, f.report_types
-      from release e join stream_filter f using (configuration_seq)
-      where e.stream = ${textLiteral(stream.name)} and e.number < ${number} and e.keys_from <= k.available
-      order by e.keys_from desc limit 1
-    ) first on first.window_end > k.available`
+    left join (release first join stream_filter taken using (configuration_seq))
+      on first.stream = ${textLiteral(stream.name)} and first.number < ${number} and first.window_end > k.available
+      and first.keys_from <= k.available and first.keys_from > k.available - ${LONGEST_SPAN}`
 }
+
+/** A release brings the keys of less: a window of a day, after a day of windows that were held. Few releases have to be looked at, then. */
+const LONGEST_SPAN = 2 * 86_400 + 1
 
 /** Whether `first` brought the key: in the state of its upload, or in that of a revision which was in the log by then. */
 const WAS_PUBLISHED = `coalesce(
-  stream_takes(p.regions, p.traveler, first.input_regions, first.excluded_regions, first.travelers)
+  stream_takes(p.regions, p.traveler, taken.input_regions, taken.excluded_regions, taken.travelers)
   and not (r.seq < first.read_seq and r.report_type = ${REVOKED})
-  and (cardinality(first.report_types) = 0
-    or case when r.seq < first.read_seq then r.report_type else k.report_type end = any (first.report_types)), false)`
+  and (cardinality(taken.report_types) = 0
+    or case when r.seq < first.read_seq then r.report_type else k.report_type end = any (taken.report_types)), false)`
