@@ -108,8 +108,9 @@ async function draftRelease(
   span: ReleaseSpan & { readonly keysFrom: number },
 ): Promise<DraftRelease> {
   const window = { start: span.start, end: span.end }
-  const found = await countWindow(tx, stream, span, { keys: Infinity, reports: stream.hold })
-  const isHeld = found.keys > 0 && found.reports < stream.hold && mayWait(stream, span)
+  const fewest = mayWait(stream, span) ? stream.hold : 0
+  const found = await countWindow(tx, stream, span, { keys: Infinity, reports: fewest })
+  const isHeld = found.keys > 0 && found.reports < fewest
   const keysFrom = isHeld ? null : span.keysFrom
   const keys = isHeld ? 0 : found.keys
   const counts = { keys, revisedKeys: await countRevised(tx, stream, span) }

@@ -16,7 +16,7 @@ import { planWindows, type Window } from './plan-windows.ts'
 import type { LeaderContext, PublisherContext } from './publisher-context.ts'
 import type { PublisherLock } from './publisher-lock.ts'
 import { readStandings, releaseEvent, type ReleasedFile, type Standing } from './releases.ts'
-import { createRetirement, renewUnlisted } from './retire-files.ts'
+import { createRetirement, renewUnlisted, type Attempt } from './retire-files.ts'
 import { settlePadding } from './settle-padding.ts'
 import { listStreams, type ConfiguredStream } from './streams.ts'
 
@@ -106,9 +106,6 @@ export function publishDue(
 
 /** A {@link PublishedRun} that is still going on. */
 type RunningCount = { -readonly [Name in keyof PublishedRun]: PublishedRun[Name] }
-
-/** Does work for streams; those for which it fails are gone from the map. */
-type Attempt = (names: readonly string[], work: () => Promise<void>) => Promise<void>
 
 /**
  * Publishes the due windows of all streams in the order of their ends: padding that a family needs is made before any of its

@@ -20,7 +20,7 @@ export const DOWNLOAD_TIME = 3_600
 const FILES_AT_ONCE = 1_000
 
 /** Does work for streams; those for which it fails are left out for the rest of the run, and the others go on. */
-type Attempt = (names: readonly string[], work: () => Promise<void>) => Promise<void>
+export type Attempt = (names: readonly string[], work: () => Promise<void>) => Promise<void>
 
 /**
  * What takes files away, made when a process becomes the leader; called once a run, for streams whose index is as the log has it.
