@@ -167,8 +167,9 @@ databaseTest(
       sql`select array_to_string(regions, ' ') as regions, count(*) as n from report join diagnosis_key using (seq)
           where padding and available >= ${start} group by regions`,
     )
-    const keys = new Map(rows.map((row) => [row.regions, row.n]))
-    assert.ok((keys.get('CA') ?? 0) > 1_000, JSON.stringify([...keys]))
+    // Which regions a device has is drawn; what matters is that none is of the region that is out already.
+    const others = rows.filter(({ regions }) => !regions.split(' ').includes('US'))
+    assert.ok(others.reduce((sum, { n }) => sum + n, 0) > 1_000, JSON.stringify(rows))
     await assertNothingMissing(town)
     for (const file of await publishedKeys(town, 'new')) assert.ok(file.length >= 2_000)
   },

@@ -197,7 +197,7 @@ databaseTest(
     await using owner = await openOwner(database.url)
     const store = afterCalls(zone.publisher.store, 'stagingPath', async () => {
       const { rowCount } = await owner.query(`select pg_terminate_backend(pid) from pg_stat_activity
-        where datname = current_database() and query like 'copy (%'`)
+        where datname = current_database() and backend_type = 'client backend' and query like 'copy (%'`)
       assert.equal(rowCount, 1)
     })
     await assert.rejects(publishDue({ ...zone.publisher, store }), { code: 'unavailable' })
