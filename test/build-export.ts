@@ -11,16 +11,14 @@ export async function buildExport(
   sign: SignDigest,
   staged: string,
 ): Promise<BuiltExport | undefined> {
-  const [built] = await splitExport(asLists(pages), UNSPLIT, sign, {
+  const [built] = await splitExport(asLists(pages), sign, {
     describe: () => description,
     stagingPath: async () => staged,
   })
   return built
 }
 
-/** More new keys than a test has, all in one file. */
-const UNSPLIT = { keys: 1_000_000, maximum: 1_000_000 }
-
 async function* asLists(pages: AsyncIterable<readonly ExportKey[]>) {
-  for await (const keys of pages) yield { list: 'keys' as const, keys }
+  for await (const keys of pages)
+    if (keys.length > 0) yield { list: 'keys' as const, keys, file: 0 }
 }

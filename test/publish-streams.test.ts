@@ -88,7 +88,7 @@ databaseTest(
 )
 
 databaseTest(
-  'more keys than the maximum go into several files of one size, each single, with times of its own',
+  'more keys than the maximum go into several full files, each single, with times of its own',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
     const { zone, clock } = test
@@ -119,7 +119,7 @@ databaseTest(
     assert.deepEqual(found, uploaded.sort(), 'sorted over all files')
     assert.deepEqual(
       (await publishedKeys(test, 'us')).map((keys) => keys.length),
-      [3, 3, 3],
+      [4, 4, 1],
     )
     // Exactly the maximum is one file, of the usual times.
     await test.upload(makeKeys(clock.now(), 4))
@@ -251,11 +251,11 @@ databaseTest(
 )
 
 databaseTest(
-  'new keys are split evenly, however many revised ones come with them',
+  'a last file has its minimum of new keys, and the revised ones come behind them',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
     const { zone, clock } = test
-    await test.addStream('us', { maximum: 10 })
+    await test.addStream('us', { maximum: 10, minimum: 4 })
     const likely = makeKeys(clock.now(), 9)
     const first = await test.send(likely, { reportType: 'likely' })
     clock.advance(HOUR)

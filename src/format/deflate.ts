@@ -15,6 +15,9 @@ const AHEAD = 16
 const SHORT_HASH_BITS = 16
 const LONG_HASH_BITS = 13
 
+/** Among literals every other place is looked at: a match has more than one, and is followed back. */
+const LITERAL_STEP = 2
+
 /** How many earlier places with the same key are looked at. */
 const SHORT_TRIES = 24
 const LONG_TRIES = 2
@@ -97,6 +100,7 @@ export class Deflate implements Deflater {
     this.#matches.count = 0
     let literals = WINDOW_BYTES
     for (let at = this.#skipLiterals(literals, stop); at < stop;) {
+      if (this.#beginsEarlier(at, literals)) at--
       this.#chooseMatch(at, literals)
       let start = this.#start
       let length = this.#length
@@ -119,8 +123,8 @@ export class Deflate implements Deflater {
   }
 
   /**
-   * Enters places into the table until there is an earlier one that begins with the same bytes. Returns the place, or `stop`;
-   * sets the distance. Most of the time goes here.
+   * Enters places into the table until there is an earlier one that begins with the same bytes. Returns the place, or one from
+   * `stop` on; sets the distance. Most of the time goes here.
    */
   #skipLiterals(from: number, stop: number): number {
     const view = this.#view
@@ -129,7 +133,7 @@ export class Deflate implements Deflater {
     const first = this.#first
     const moved = this.#moved
     let at = from
-    for (; at < stop; at++) {
+    for (; at < stop; at += LITERAL_STEP) {
       const bytes = view.getInt32(at, true)
       const place = at + moved
       const hash = hashShort(bytes)
@@ -144,6 +148,12 @@ export class Deflate implements Deflater {
       break
     }
     return at
+  }
+
+  /** Whether the match that was found at a place begins at the one before, so that each record's begins at the same byte. */
+  #beginsEarlier(at: number, literals: number): boolean {
+    const earlier = at - 1 - this.#distance
+    return at > literals && earlier >= this.#first && this.#buffer[at - 1] === this.#buffer[earlier]
   }
 
   /** Enters places that lie in a match. */

@@ -10,7 +10,7 @@ import { ZipWriter } from '../format/zip.ts'
 import type { KeyPage } from './read-window.ts'
 
 /** Goes into a release's event: which encoder made its files. Changes with every change of the bytes. */
-export const ENCODER_VERSION = 2
+export const ENCODER_VERSION = 3
 
 /** A signature as it is recorded and published. */
 export interface RecordedSignature {

@@ -5,14 +5,15 @@ import { sql } from '../db/sql.ts'
 import { zipPath } from '../distribute/public-paths.ts'
 import { TocsinError } from '../errors.ts'
 import { readHead } from '../log/read-events.ts'
-import { splitExport } from './split-export.ts'
 import type { BuiltExport, SignDigest, SigningKeyName } from './build-export.ts'
 import { countRevised, countWindow, mayWait } from './count-window.ts'
+import { cutByLimits, type CutPage } from './cut-pages.ts'
 import type { Window } from './plan-windows.ts'
 import type { PublisherContext } from './publisher-context.ts'
 import { readWindow } from './read-window.ts'
 import type { Standing } from './releases.ts'
 import type { Signer } from './signer.ts'
+import { splitExport } from './split-export.ts'
 import { isSigning, type ConfiguredStream, type Stream } from './streams.ts'
 import type { ReleaseSpan } from './window-keys.ts'
 
@@ -109,42 +110,53 @@ async function draftRelease(
 ): Promise<DraftRelease> {
   const window = { start: span.start, end: span.end }
   const fewest = mayWait(stream, span) ? stream.hold : 0
-  const found = await countWindow(tx, stream, span, { keys: Infinity, reports: fewest })
+  // Whether there is more than fits in one file is all that must be known beforehand.
+  const limits = { keys: stream.maximum + 1, reports: fewest }
+  const found = await countWindow(tx, stream, span, limits)
   const isHeld = found.keys > 0 && found.reports < fewest
   const keysFrom = isHeld ? null : span.keysFrom
   const keys = isHeld ? 0 : found.keys
-  const counts = { keys, revisedKeys: await countRevised(tx, stream, span) }
-  if (keys + counts.revisedKeys === 0) return { window, keysFrom, files: [] }
+  const total = keys + (await countRevised(tx, stream, span))
+  if (total === 0) return { window, keysFrom, files: [] }
   const signers = await openSigners(context, stream, span.end)
   const sign: SignDigest = (digest, { keyId, keyVersion }) => {
     const signer = signers.find((each) => each.keyId === keyId && each.keyVersion === keyVersion)
     if (signer === undefined) throw new Error('a file asks for a key that nobody opened')
     return signer.sign(digest)
   }
-  const files = await buildFiles(context, tx, stream, { ...span, keysFrom }, counts, signers, sign)
+  const pages = cutByLimits(readWindow(tx, stream, { ...span, keysFrom }), stream)
+  const isSplit = total > stream.maximum
+  const files = await buildFiles(
+    context,
+    stream,
+    { ...span, keysFrom },
+    pages,
+    isSplit,
+    signers,
+    sign,
+  )
   return { window, keysFrom, files }
 }
 
 /**
- * Builds the files of a release; none when there is nothing in it.
+ * Builds the files of a release.
  *
- * @param counts how many keys there are
+ * @param pages its keys, cut
+ * @param isSplit whether they make more than one file
  * @param keys the names of the keys that sign, in order
  */
 export async function buildFiles(
-  context: PublisherContext,
-  tx: Transaction,
+  { store }: Pick<PublisherContext, 'store'>,
   stream: Stream,
   span: ReleaseSpan,
-  { keys: newKeys, revisedKeys }: Pick<BuiltExport, 'keys' | 'revisedKeys'>,
+  pages: AsyncIterable<CutPage>,
+  isSplit: boolean,
   keys: readonly SigningKeyName[],
   sign: SignDigest,
 ): Promise<DraftFile[]> {
   const { start, end } = fileSpan(span)
   const pathOf = (number: number) => zipPath(stream.name, start, end, number)
-  const isSplit = newKeys + revisedKeys > stream.maximum
-  const counts = { keys: newKeys, maximum: stream.maximum }
-  const files = await splitExport(readWindow(tx, stream, span), counts, sign, {
+  const files = await splitExport(pages, sign, {
     // Android knows files by their times alone: those of one window must differ in them.
     describe: (number) => ({
       start,
@@ -152,7 +164,7 @@ export async function buildFiles(
       region: stream.region,
       keys: keys.map(({ keyId, keyVersion }) => ({ keyId, keyVersion })),
     }),
-    stagingPath: (number) => context.store.stagingPath(pathOf(number)),
+    stagingPath: (number) => store.stagingPath(pathOf(number)),
   })
   return files.map((built, index) => ({ path: pathOf(index + 1), built }))
 }

@@ -34,7 +34,7 @@ export async function countWindow(
   limits: WindowCounts,
 ): Promise<WindowCounts> {
   const chosen = `(${selectKeys(stream, span)}) as chosen`
-  const keys = await countRows(db, `select from ${chosen} ${limitTo(limits.keys)}`)
+  const keys = await countRows(db, `select from ${chosen} limit ${limits.keys}`)
   if (limits.reports === 0 || keys === 0) return { keys, reports: 0 }
   const reports = await countRows(
     db,
@@ -47,10 +47,6 @@ export async function countWindow(
 /** Counts the keys that a release revises. */
 export function countRevised(db: Queryable, stream: Stream, span: ReleaseSpan): Promise<number> {
   return countRows(db, `select from (${selectRevised(stream, span)}) as chosen`)
-}
-
-function limitTo(count: number): string {
-  return count === Infinity ? '' : `limit ${count}`
 }
 
 async function countRows(db: Queryable, select: string): Promise<number> {

@@ -67,9 +67,9 @@ export async function readNeeds(
     const isPublishing = isOpen && (await willPublish(db, stream, span))
     const part = until === undefined ? 0 : (end - from) / (until - from)
     const wanted = isPublishing ? Math.ceil(minimum * part) : 0
-    const { keys } = await countWindow(db, stream, span, { keys: wanted === 0 ? 0 : 1, reports: 0 })
-    const has = keys === 0 ? 0 : await countNew(db, stream, span, wanted)
-    needs.push({ stream, from, isPublishing, hasKeys: keys > 0, wanted, has })
+    const has = wanted === 0 ? 0 : await countNew(db, stream, span, wanted)
+    const hasKeys = has > 0 || (wanted > 0 && (await hasAny(db, stream, span)))
+    needs.push({ stream, from, isPublishing, hasKeys, wanted, has })
   }
   return needs
 }
@@ -110,8 +110,12 @@ function spanOf({ number }: Standing, from: number, end: number): OpenSpan {
 type OpenSpan = ReleaseSpan & { readonly keysFrom: number }
 
 async function isHeld(db: Queryable, stream: ConfiguredStream, span: OpenSpan): Promise<boolean> {
+  return (await hasAny(db, stream, span)) && !(await willPublish(db, stream, span))
+}
+
+async function hasAny(db: Queryable, stream: ConfiguredStream, span: OpenSpan): Promise<boolean> {
   const { keys } = await countWindow(db, stream, span, { keys: 1, reports: 0 })
-  return keys > 0 && !(await willPublish(db, stream, span))
+  return keys > 0
 }
 
 /**

@@ -4,7 +4,9 @@ import { TocsinError } from '../errors.ts'
 import { readEvent } from '../log/read-events.ts'
 import { ENCODER_VERSION, type SignDigest } from './build-export.ts'
 import { buildFiles, inSnapshot, type DraftFile } from './build-window.ts'
+import { cutBySizes } from './cut-pages.ts'
 import type { PublisherContext } from './publisher-context.ts'
+import { readWindow } from './read-window.ts'
 import { releaseContent } from './earlier-events.ts'
 import { RELEASE, type ReleaseContent } from './releases.ts'
 import { streamAt } from './streams.ts'
@@ -29,17 +31,14 @@ export async function remakeFiles(context: PublisherContext, seq: number): Promi
   const { number, window, keysFrom, readSeq, files } = release
   const [first] = files
   if (first === undefined) return []
-  const counts = {
-    keys: files.reduce((sum, file) => sum + file.keys, 0),
-    revisedKeys: files.reduce((sum, file) => sum + file.revisedKeys, 0),
-  }
+  const span = { number, ...window, keysFrom, readSeq }
   const made = await inSnapshot(context, (tx) =>
     buildFiles(
       context,
-      tx,
       stream,
-      { number, ...window, keysFrom, readSeq },
-      counts,
+      span,
+      cutBySizes(readWindow(tx, stream, span), files),
+      files.length > 1,
       first.signatures,
       recordedSignatures(release),
     ),
