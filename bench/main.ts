@@ -12,6 +12,8 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   'publish-idle': async () => (await import('./publish-idle.ts')).bench,
   serve: async () => (await import('./serve.ts')).bench,
   verify: async () => (await import('./verify.ts')).bench,
+  authorize: async () => (await import('./authorize.ts')).bench,
+  sheet: async () => (await import('./sheet.ts')).bench,
 }
 
 const name = process.argv[2] ?? ''

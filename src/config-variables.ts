@@ -121,6 +121,11 @@ export const VARIABLES = {
     0,
     65_535,
   ),
+  TOCSIN_TRUSTED_PROXIES: wholeNumber(
+    'proxies of yours that each request passes: so many entries of X-Forwarded-For are believed; default 0',
+    0,
+    10,
+  ),
   TOCSIN_LOG_LEVEL: {
     help: 'silent, error, warn, info or debug; default info',
     expected: 'one of silent, error, warn, info, debug',

@@ -44,6 +44,8 @@ export interface Config {
   readonly statsAudience: string
   /** Where metrics and what else is the operator's own are served; nowhere when it is left out. */
   readonly operatorPort?: number
+  /** Proxies of the operator's own that each request passes. */
+  readonly trustedProxies: number
   readonly logLevel: 'silent' | 'error' | 'warn' | 'info' | 'debug'
 }
 
@@ -137,6 +139,7 @@ function toConfig(values: Values): Config {
     partialRevisions: values.TOCSIN_PARTIAL_REVISIONS ?? false,
     statsAudience: values.TOCSIN_STATS_AUDIENCE ?? 'keyserver',
     ...optional('operatorPort', values.TOCSIN_OPERATOR_PORT),
+    trustedProxies: values.TOCSIN_TRUSTED_PROXIES ?? 0,
     logLevel: values.TOCSIN_LOG_LEVEL ?? 'info',
   }
 }

@@ -76,11 +76,29 @@ export const ERRORS = {
     status: 400,
     sentence: 'No text messages are sent here: leave phone out and tell the code.',
   },
+  phone_number_invalid: {
+    status: 400,
+    sentence: 'phone is no telephone number: write it with + and the number of the country.',
+  },
+  sms_failure: { status: 400, sentence: 'The text could not be handed over: try again later.' },
+  sms_queue_full: {
+    status: 400,
+    sentence: 'The text was not sent, as too many are waiting: try again later.',
+  },
   uuid_already_exists: {
     status: 409,
     sentence: 'A code was issued under this uuid before: use a new one.',
   },
-  code_invalid: { status: 400, sentence: 'There is no such verification code: check its digits.' },
+  card_text_unprintable: {
+    status: 400,
+    sentence: 'A text for the cards has characters that the fonts lack: write it without them.',
+  },
+  card_text_too_long: { status: 400, sentence: 'A text does not fit on a card: shorten it.' },
+  code_invalid: {
+    status: 400,
+    sentence:
+      'The verification code does not count: check each character; it may have been used before, or not be activated yet.',
+  },
   code_expired: { status: 400, sentence: 'The verification code has expired: ask for a new one.' },
   token_invalid: { status: 400, sentence: 'The token was not accepted: verify the code again.' },
   token_expired: {
@@ -88,6 +106,54 @@ export const ERRORS = {
     sentence: 'The token has expired, or was used for other keys: ask for a new code.',
   },
   hmac_invalid: { status: 400, sentence: 'ekeyhmac must be 32 bytes in base64.' },
+  app_invalid: { status: 400, sentence: 'The mobile app can not be registered like this.' },
+  app_unknown: { status: 404, sentence: 'The realm has no mobile app of this name.' },
+  signing_key_unknown: { status: 404, sentence: 'The realm has no signing key of this kid.' },
+  signing_key_in_use: { status: 409, sentence: 'The signing key is in use: replace it first.' },
+  signing_keys_too_many: {
+    status: 409,
+    sentence: 'The realm has too many signing keys: wait until an old one is gone.',
+  },
+  too_many_guesses: {
+    status: 429,
+    sentence: 'Too many codes were wrong: try again after the seconds of Retry-After.',
+  },
+  claims_unusual: {
+    status: 500,
+    sentence:
+      'Far fewer codes are claimed than usual: see whether codes reach nobody, or phones fail.',
+  },
+  quota_exceeded: { status: 429, sentence: 'No more codes can be issued today.' },
+  code_not_found: { status: 404, sentence: 'The realm has no code of this uuid.' },
+  code_used: { status: 400, sentence: 'The code was used already.' },
+  bulk_not_offered: {
+    status: 400,
+    sentence: 'This realm takes one code a request: ask for them one by one.',
+  },
+  missing_nonce: { status: 400, sentence: 'Send a nonce of 256 random bytes in base64.' },
+  missing_phone: { status: 400, sentence: 'Send the phone number that gets the code.' },
+  provider_exists: { status: 409, sentence: 'The realm has a provider of this name already.' },
+  provider_unknown: { status: 404, sentence: 'The realm has no provider of this name.' },
+  provider_invalid: { status: 400, sentence: 'The provider can not be registered like this.' },
+  staff_exists: { status: 409, sentence: 'The realm has a member of staff of this name already.' },
+  staff_unknown: { status: 404, sentence: 'The realm has no member of staff of this name.' },
+  staff_invalid: { status: 400, sentence: 'The member of staff can not be registered like this.' },
+  api_key_unknown: { status: 404, sentence: 'The realm has no API key of this prefix.' },
+  api_key_invalid: { status: 400, sentence: 'The API key can not be made like this.' },
+  batch_invalid: { status: 400, sentence: 'The batch of codes can not be made like this.' },
+  batch_unknown: { status: 404, sentence: 'The realm has no batch of this name.' },
+  activation_needless: {
+    status: 409,
+    sentence: 'The codes of this batch work as they are: hand the card over.',
+  },
+  withdrawal_too_wide: {
+    status: 409,
+    sentence: 'Other reports would be withdrawn as well: invalidate the codes from now on instead.',
+  },
+  withdrawal_order_unknown: {
+    status: 404,
+    sentence: 'There is no withdrawal order of this id.',
+  },
   // Requests of every kind.
   unavailable: {
     status: 503,
@@ -185,6 +251,8 @@ export type ErrorCode = keyof typeof ERRORS
 export interface TocsinErrorOptions extends ErrorOptions {
   readonly subCode?: string
   readonly warnings?: readonly string[]
+  /** Seconds after which trying again may help. */
+  readonly retryAfter?: number
 }
 
 /** An error on purpose: a code of the table and, where it helps, a sentence more precise than the table's. */
@@ -195,6 +263,8 @@ export class TocsinError extends Error {
   readonly subCode?: string
   /** Sentences beside the error's own. */
   readonly warnings: readonly string[]
+  /** Seconds after which trying again may help. */
+  readonly retryAfter?: number
 
   /**
    * @param code a code of the table
@@ -209,6 +279,7 @@ export class TocsinError extends Error {
     this.code = code
     this.warnings = options.warnings ?? []
     if (options.subCode !== undefined) this.subCode = options.subCode
+    if (options.retryAfter !== undefined) this.retryAfter = options.retryAfter
   }
 
   /** The HTTP status that goes with the code. */

@@ -1,7 +1,9 @@
 // Main: the whole server in the order of its flow; promises to hand every step what it needs, and to stop cleanly.
 
 import type { FastifyInstance } from 'fastify'
+import { authorityMetrics } from './authorize/authority-metrics.ts'
 import { authorityProjections, openAuthorize } from './authorize/context.ts'
+import { runUpkeep } from './authorize/run-upkeep.ts'
 import type { Deployment, OpenData, RunningServer, ServerOptions } from './cli/deployment.ts'
 import { explainContext } from './cli/explain-submission.ts'
 import { runCommandLine } from './cli/run-command-line.ts'
@@ -110,12 +112,28 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { zones, where } = opened.use(await openData(config, clock, 'server'))
   const now = () => clock.now()
   await options.prepare?.(zones)
-  const authorize = await openAuthorize(
-    { ...zones.authority, masterKey: zones.masterKey },
-    config.tokenIssuer,
-    now,
+  const monotonicMs = () => performance.now()
+  const authorize = opened.use(
+    await openAuthorize(
+      { ...zones.authority, masterKey: zones.masterKey },
+      { tokenIssuer: config.tokenIssuer, now, monotonicMs, logger },
+    ),
   )
   const metrics = createMetrics()
+  const authority = authorityMetrics(authorize.guesses)
+  metrics.gauges.push(...authority.gauges)
+  opened.use(
+    runUpkeep(
+      {
+        zone: { ...zones.authority, masterKey: zones.masterKey },
+        address: zones.authority.address,
+        now,
+        logger,
+        onRun: authority.noteRun,
+      },
+      options.publisher ?? 'timer',
+    ),
+  )
   const { submit } = opened.use(await startSubmissions(config, zones, now))
   const publisher = opened.use(
     runPublisher(
@@ -126,7 +144,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ),
   )
   const { db, writer, address } = zones.key
-  const monotonicMs = () => performance.now()
   opened.use(
     runKeyRefresh(
       {
@@ -164,8 +181,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     describe: { version: VERSION, demo: zones.demo, db: zones.key.db },
   })
   const { demo } = zones
-  const { maintenance } = config
-  const app = await buildApp(routes, VERSION, logger, { demo, maintenance, metrics })
+  const { maintenance, trustedProxies } = config
+  const app = await buildApp(routes, VERSION, logger, {
+    demo,
+    maintenance,
+    metrics,
+    trustedProxies,
+    now,
+  })
   opened.defer(() => app.close())
   const url = await listen(app, config.host, config.port, 'TOCSIN_PORT')
   const operatorRoutes = explainRoutes(createExplain(explainContext(config, zones, now)))

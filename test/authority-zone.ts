@@ -2,24 +2,27 @@
 
 import assert from 'node:assert/strict'
 import { createHmac, randomBytes } from 'node:crypto'
-import { join } from 'node:path'
 import { addApiKey } from '../src/authorize/api-keys.ts'
 import {
-  authorityProjections,
   openAuthorize,
   type AuthorizeContext,
+  type AuthorizeOptions,
 } from '../src/authorize/context.ts'
 import { issueCertificate } from '../src/authorize/issue-certificate.ts'
-import { issueCode } from '../src/authorize/issue-code.ts'
+import { issueOne } from '../src/authorize/issue-api.ts'
 import { addRealm, type Realm } from '../src/authorize/realms.ts'
+import type { AuthorizeRequest } from '../src/authorize/reply.ts'
 import { verifyCode } from '../src/authorize/verify-code.ts'
 import type { AuthorityZone } from '../src/authorize/zone.ts'
 import { sql } from '../src/db/sql.ts'
 import { verifyLog } from '../src/log/verify-log.ts'
-import { openZones } from '../src/operate/open-zones.ts'
+import { createLogger } from '../src/operate/logger.ts'
 import { databaseTest } from './database.ts'
 import { encodeBody, movableClock } from './key-zone.ts'
+import { openAuthorityData, testRealm } from './open-authority-data.ts'
 import { temporaryFolder } from './temporary-folder.ts'
+
+export { openAuthorityData, testRealm }
 
 /** A reply's status and fields. */
 export interface Reply {
@@ -71,10 +74,10 @@ export async function openAuthorityZone(
 ): Promise<TestAuthorityZone> {
   const zones = await openAuthorityData(ownerUrl, folder, now)
   const { zone } = zones
-  const realm = await addRealm(zone, testRealm(), now())
-  const context = await openAuthorize(zone, 'token-issuer', now)
-  const adminKey = await addApiKey(zone, { realm: realm.name, type: 'admin' }, now())
-  const deviceKey = await addApiKey(zone, { realm: realm.name, type: 'device' }, now())
+  const realm = await addRealm(zone, testRealm(), 'command', now())
+  const context = await openAuthorize(zone, authorizeOptions(now))
+  const adminKey = await addApiKey(zone, { realm: realm.name, type: 'admin' }, 'command', now())
+  const deviceKey = await addApiKey(zone, { realm: realm.name, type: 'device' }, 'command', now())
   return {
     ownerUrl,
     folder,
@@ -83,36 +86,31 @@ export async function openAuthorityZone(
     realm,
     adminKey,
     deviceKey,
-    issue: (body, apiKey = adminKey) => issueCode(context, apiKey, toBytes(body)),
-    verify: (body, apiKey = deviceKey) => verifyCode(context, apiKey, toBytes(body)),
-    certify: (body, apiKey = deviceKey) => issueCertificate(context, apiKey, toBytes(body)),
+    issue: (body, apiKey = adminKey) => issueOne(context, asRequest(apiKey, body)),
+    verify: (body, apiKey = deviceKey) => verifyCode(context, asRequest(apiKey, body)),
+    certify: (body, apiKey = deviceKey) => issueCertificate(context, asRequest(apiKey, body)),
     dump: () => dumpZone(zone),
     problems: async () => (await verifyLog(zone.db, zone.writer.projections)).problems,
-    [Symbol.asyncDispose]: () => zones[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await context[Symbol.asyncDispose]()
+      await zones[Symbol.asyncDispose]()
+    },
   }
 }
 
-/** Opens the authority zone of a database as it is. */
-export async function openAuthorityData(
-  ownerUrl: string,
-  folder: string,
-  now: () => Date,
-): Promise<AsyncDisposable & { readonly zone: AuthorityZone }> {
-  const zones = await openZones({
-    ownerUrl,
-    zoneUrls: {},
-    masterKeyFile: join(folder, 'master.key'),
-    demo: undefined,
-    server: true,
-    timeGrain: 900,
-    poolSize: 8,
-    projections: { key: [], authority: authorityProjections },
-    now,
-  })
-  return {
-    zone: { ...zones.authority, masterKey: zones.masterKey },
-    [Symbol.asyncDispose]: () => zones[Symbol.asyncDispose](),
-  }
+/** What opening needs beside the zone; what it is told is not logged. */
+export function authorizeOptions(now: () => Date): AuthorizeOptions {
+  const monotonicMs = () => performance.now()
+  return { tokenIssuer: 'token-issuer', now, monotonicMs, logger: createLogger('silent') }
+}
+
+/** A request as the web server hands it over. A body of bytes is sent as it is. */
+export function asRequest(
+  apiKey: string | undefined,
+  body: unknown,
+  addressPrefix = '192.0.2.0/24',
+): AuthorizeRequest {
+  return { apiKey, body: toBytes(body), addressPrefix, userAgent: 'test' }
 }
 
 /** Issues a code and swaps it for a token. */
@@ -130,12 +128,6 @@ export function outcomeOf({ status, body }: Reply): string {
 /** How many events of a type there are. */
 export function countEvents(dump: string, type: string): number {
   return dump.split(`"type":"${type}"`).length - 1
-}
-
-/** A realm that no other test has. */
-export function testRealm(): Pick<Realm, 'name' | 'issuer' | 'audience'> {
-  const name = `realm-${randomBytes(4).toString('hex')}`
-  return { name, issuer: `https://${name}.example/`, audience: 'key-server' }
 }
 
 /** A request for a code, as a health system sends it. */

@@ -6,11 +6,18 @@ import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { openAuthorize } from '../src/authorize/context.ts'
-import { issueCode } from '../src/authorize/issue-code.ts'
+import { issueOne } from '../src/authorize/issue-api.ts'
+import { REALM_DEFAULTS } from '../src/authorize/realm-settings.ts'
 import { verifyCode } from '../src/authorize/verify-code.ts'
-import { codeRequest, dumpZone, openAuthorityData, outcomeOf } from './authority-zone.ts'
+import {
+  asRequest,
+  authorizeOptions,
+  codeRequest,
+  dumpZone,
+  openAuthorityData,
+  outcomeOf,
+} from './authority-zone.ts'
 import { databaseTest, type TestDatabase } from './database.ts'
-import { encodeBody } from './key-zone.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 const NOW = new Date('2026-11-25T10:07:30Z')
@@ -62,8 +69,8 @@ databaseTest('a realm is added, listed and made known to a key server', async (d
     name: 'north',
     issuer: 'https://health.example/',
     audience: 'key-server',
-    kid: 'north-v1',
-    publicKey: `${pem}\n`,
+    number: 1,
+    settings: REALM_DEFAULTS,
   }
   assert.deepEqual(JSON.parse(listed.lines.at(-1) ?? ''), [realm])
 
@@ -98,12 +105,14 @@ databaseTest(
     assert.ok(!written.lines.join().includes(deviceKey))
 
     await using data = await openAuthorityData(database.url, folder, () => NOW)
-    const context = await openAuthorize(data.zone, 'token-issuer', () => NOW)
-    const ask = encodeBody(codeRequest(NOW))
-    for (const key of [adminKey, apiKey])
-      assert.equal(outcomeOf(await issueCode(context, key, ask)), 'done')
-    const { code } = (await issueCode(context, adminKey, ask)).body
-    assert.equal(outcomeOf(await verifyCode(context, deviceKey, encodeBody({ code }))), 'done')
+    const context = await openAuthorize(
+      data.zone,
+      authorizeOptions(() => NOW),
+    )
+    const issue = (key: string | undefined) => issueOne(context, asRequest(key, codeRequest(NOW)))
+    for (const key of [adminKey, apiKey]) assert.equal(outcomeOf(await issue(key)), 'done')
+    const { code } = (await issue(adminKey)).body
+    assert.equal(outcomeOf(await verifyCode(context, asRequest(deviceKey, { code }))), 'done')
   },
 )
 
@@ -118,6 +127,8 @@ databaseTest('mistakes get a code and a sentence, and change nothing', async (da
     await using data = await openAuthorityData(database.url, folder, () => NOW)
     return await dumpZone(data.zone)
   }
+  // The first key comes with what it is recognised by.
+  await tocsin(...key)
   const before = await dump()
   for (const [status, error, ...args] of [
     [2, /^tocsin: usage: Name the realm/, 'realm', 'add', ...REALM],
@@ -125,7 +136,7 @@ databaseTest('mistakes get a code and a sentence, and change nothing', async (da
     [1, /^tocsin: realm_exists: .*"north"/, 'realm', 'add', 'north', ...REALM],
     [1, /^tocsin: realm_invalid: The name/, 'realm', 'add', 'North Shore', ...REALM],
     [2, /^tocsin: usage: --realm is needed/, 'api-key', 'add', '--type', 'admin'],
-    [2, /^tocsin: usage: --type must be device or admin/, ...key.slice(0, 4), '--type', 'stats'],
+    [2, /^tocsin: usage: --type must be device, admin or stats/, ...key.slice(0, 4), '--type', 'x'],
     [
       1,
       /^tocsin: realm_unknown: .*"south"/,

@@ -2,15 +2,22 @@
 
 import assert from 'node:assert/strict'
 import { fork, type ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { DatabaseError } from 'pg'
 import { addApiKey } from '../src/authorize/api-keys.ts'
-import { issueCode } from '../src/authorize/issue-code.ts'
+import { AlreadyIssued } from '../src/authorize/code-table.ts'
+import { issueOne } from '../src/authorize/issue-api.ts'
+import { issueCertificate } from '../src/authorize/issue-certificate.ts'
 import { addRealm, listRealms } from '../src/authorize/realms.ts'
+import { verifyCode } from '../src/authorize/verify-code.ts'
 import type { Database } from '../src/db/database.ts'
+import { TocsinError } from '../src/errors.ts'
 import type { RacerAnswer, RacerTask } from './authorize-racer.ts'
 import {
+  asRequest,
   claimsIn,
   codeRequest,
   countEvents,
@@ -19,8 +26,8 @@ import {
   someKeysHmac,
   testRealm,
   zoneTest,
+  type TestAuthorityZone,
 } from './authority-zone.ts'
-import { encodeBody } from './key-zone.ts'
 
 const UUID = '5148c75c-2bc5-4874-9d1c-f9185f0a1b8a'
 const AT_ONCE = 16
@@ -32,23 +39,122 @@ async function messageOf(child: ChildProcess): Promise<unknown> {
   return message
 }
 
-const allAtOnce = <Result>(work: () => Promise<Result>) =>
-  Promise.all(Array.from({ length: AT_ONCE }, work))
+const allAtOnce = <Result>(work: (index: number) => Promise<Result>, count = AT_ONCE) =>
+  Promise.all(Array.from({ length: count }, (_, index) => work(index)))
 
-zoneTest('a code that is verified many times at once has one token', async (zone, clock) => {
-  const { body } = await zone.issue(codeRequest(clock.now()))
-  const verified = await allAtOnce(() => zone.verify({ code: body['code'] }))
-  const ids = new Set(verified.map((reply) => claimsIn(reply.body['token'])['jti']))
-  assert.equal(ids.size, 1)
-  assert.equal(countEvents(await zone.dump(), 'code.claimed'), 1)
-})
+/** A phone with a network of its own: many tries at once from one are slowed. */
+function phoneOf({ context, deviceKey }: TestAuthorityZone, index: number) {
+  const send = (body: object) => asRequest(deviceKey, body, `phone ${index}`)
+  return {
+    verify: (body: object) => verifyCode(context, send(body)),
+    certify: (body: object) => issueCertificate(context, send(body)),
+  }
+}
+
+zoneTest(
+  'a code that one phone verifies many times at once, with its nonce, has one token',
+  async (zone, clock) => {
+    const { code } = (await zone.issue(codeRequest(clock.now()))).body
+    const nonce = randomBytes(256).toString('base64')
+    const verified = await allAtOnce((index) => phoneOf(zone, index).verify({ code, nonce }))
+    const ids = new Set(verified.map((reply) => claimsIn(reply.body['token'])['jti']))
+    assert.equal(ids.size, 1)
+    assert.equal(countEvents(await zone.dump(), 'code.claimed'), 1)
+  },
+)
+
+zoneTest(
+  'a code that many phones verify at once has many tokens, one of which brings a certificate',
+  async (zone, clock) => {
+    const { code } = (await zone.issue(codeRequest(clock.now()))).body
+    const verified = await allAtOnce((index) => phoneOf(zone, index).verify({ code }))
+    const tokens = verified.map((reply) => reply.body['token'])
+    assert.equal(new Set(tokens.map((token) => claimsIn(token)['jti'])).size, AT_ONCE)
+    const replies = await allAtOnce((index) =>
+      phoneOf(zone, index).certify({ token: tokens[index], ekeyhmac: someKeysHmac() }),
+    )
+    const outcomes = replies.map(outcomeOf).sort()
+    assert.deepEqual(outcomes, ['done', ...Array.from({ length: 15 }, () => 'token_expired')])
+    const dump = await zone.dump()
+    assert.equal(countEvents(dump, 'code.claimed'), AT_ONCE)
+    assert.equal(countEvents(dump, 'code.certified'), 1)
+  },
+)
+
+zoneTest(
+  'two phones that swap a code all the way at once: one certificate, round after round',
+  async (zone, clock) => {
+    const round = async (number: number) => {
+      const { code } = (await zone.issue(codeRequest(clock.now()))).body
+      // Every fourth pair has nonces, and the second phone comes up to 20 ms after the first.
+      const phone = async (index: number) => {
+        if (index === 1) await wait(number % 20)
+        const { verify, certify } = phoneOf(zone, 2 * number + index)
+        const nonce = number % 4 === 0 ? randomBytes(32).toString('base64') : ''
+        const verified = await verify({ code, nonce })
+        if (verified.status !== 200) return outcomeOf(verified)
+        const { token } = verified.body
+        return outcomeOf(await certify({ token, ekeyhmac: someKeysHmac() }))
+      }
+      return Promise.all([phone(0), phone(1)])
+    }
+    const seen = new Set<string>()
+    for (let first = 0; first < 200; first += 10)
+      for (const pair of await allAtOnce((index) => round(first + index), 10)) {
+        assert.equal(pair.filter((outcome) => outcome === 'done').length, 1, pair.join())
+        pair.forEach((outcome) => seen.add(outcome))
+      }
+    assert.deepEqual([...seen].sort(), ['code_invalid', 'done', 'token_expired'])
+    assert.equal(countEvents(await zone.dump(), 'code.certified'), 200)
+  },
+)
 
 zoneTest('a token that many phones use at once gives one of them a certificate', async (zone) => {
   const { token } = await getToken(zone)
-  const replies = await allAtOnce(() => zone.certify({ token, ekeyhmac: someKeysHmac() }))
+  const replies = await allAtOnce((index) =>
+    phoneOf(zone, index).certify({ token, ekeyhmac: someKeysHmac() }),
+  )
   const outcomes = replies.map(outcomeOf).sort()
   assert.deepEqual(outcomes, ['done', ...Array.from({ length: 15 }, () => 'token_expired')])
   assert.equal(countEvents(await zone.dump(), 'code.certified'), 1)
+})
+
+/** Has what is asked for in `ask` decided in one group: the one before it takes as long as that. */
+async function inOneGroup<Result>(
+  { context }: TestAuthorityZone,
+  ask: () => Promise<Result>,
+): Promise<Result> {
+  const { promise: asked, resolve: goOn } = Promise.withResolvers<void>()
+  const before = context.desk({
+    macs: [],
+    tokenId: undefined,
+    async decide() {
+      await asked
+      throw new TocsinError('code_invalid')
+    },
+  })
+  const answer = ask()
+  await wait(300)
+  goOn()
+  await assert.rejects(before, { code: 'code_invalid' })
+  return answer
+}
+
+zoneTest('within a group, too, each is judged by what the one before it left', async (zone) => {
+  const FEW = 8
+  const { code, token } = await getToken(zone)
+  const verify = (index: number) => phoneOf(zone, index).verify({ code })
+  const verified = await inOneGroup(zone, () => allAtOnce(verify, FEW))
+  const tokens = [token, ...verified.map(({ body }) => body['token'])]
+  assert.equal(new Set(tokens.map((each) => claimsIn(each)['jti'])).size, 1 + FEW)
+  const certify = (index: number) =>
+    phoneOf(zone, index).certify({ token: tokens.at(-1), ekeyhmac: someKeysHmac() })
+  const certified = await inOneGroup(zone, () => allAtOnce(certify, FEW))
+  const refused = Array.from({ length: FEW - 1 }, () => 'token_expired')
+  assert.deepEqual(certified.map(outcomeOf).sort(), ['done', ...refused])
+  const dump = await zone.dump()
+  assert.equal(countEvents(dump, 'code.claimed'), 1 + FEW)
+  assert.equal(countEvents(dump, 'code.certified'), 1)
 })
 
 zoneTest(
@@ -63,9 +169,10 @@ zoneTest(
 )
 
 zoneTest('a uuid that is asked for many times at once has one code', async (zone, clock) => {
-  const replies = await allAtOnce(() => zone.issue(codeRequest(clock.now(), { uuid: UUID })))
+  const asked = codeRequest(clock.now(), { uuid: UUID })
+  const replies = await allAtOnce(() => zone.issue(asked), 50)
   const refused = replies.filter((reply) => reply.status !== 200)
-  assert.equal(refused.length, AT_ONCE - 1)
+  assert.equal(refused.length, 49)
   for (const { status, body } of refused)
     assert.deepEqual([status, body['errorCode']], [409, 'uuid_already_exists'])
   assert.equal(countEvents(await zone.dump(), 'code.issued'), 1)
@@ -85,14 +192,17 @@ function withErrors(db: Database): { readonly db: Database; readonly errors: Dat
 zoneTest("no uuid and no code's HMAC gets into PostgreSQL's log", async (zone, clock) => {
   const { db, errors } = withErrors(zone.zone.db)
   const context = { ...zone.context, db }
-  const uuid = encodeBody(codeRequest(clock.now(), { uuid: UUID }))
-  const replies = await allAtOnce(() => issueCode(context, zone.adminKey, uuid))
+  const asked = asRequest(zone.adminKey, codeRequest(clock.now(), { uuid: UUID }))
+  const replies = await allAtOnce(() => issueOne(context, asked))
   assert.equal(replies.filter((reply) => outcomeOf(reply) === 'done').length, 1)
-  const drawCode = () => ({ short: '11111111', long: 'the same' })
-  const code = () =>
-    issueCode({ ...context, drawCode }, zone.adminKey, encodeBody(codeRequest(clock.now())))
-  await code()
-  await assert.rejects(code)
+  const code = { short: '11111111', long: 'the same' }
+  const draw = () =>
+    issueOne(
+      { ...context, drawCode: () => code },
+      asRequest(zone.adminKey, codeRequest(clock.now())),
+    )
+  await draw()
+  await assert.rejects(draw, AlreadyIssued)
   assert.deepEqual(errors, [])
 })
 
@@ -101,7 +211,7 @@ zoneTest(
   async (zone, clock) => {
     const asked = testRealm()
     const added = await Promise.allSettled(
-      Array.from({ length: 4 }, () => addRealm(zone.zone, asked, clock.now())),
+      Array.from({ length: 4 }, () => addRealm(zone.zone, asked, 'command', clock.now())),
     )
     const done = added.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
     const codes = added.flatMap((each) =>
@@ -114,50 +224,56 @@ zoneTest(
   },
 )
 
-zoneTest(
-  'two processes that swap the same codes give one certificate for each',
-  async (zone, clock) => {
-    const codes: string[] = []
-    for (let index = 0; index < 20; index++)
-      codes.push(String((await zone.issue(codeRequest(clock.now()))).body['code']))
-    const racer = async () => {
-      const child = fork(join(import.meta.dirname, 'authorize-racer.ts'))
-      const task: RacerTask = {
-        ownerUrl: zone.ownerUrl,
-        folder: zone.folder,
-        deviceKey: zone.deviceKey,
-        now: clock.now().toISOString(),
-        codes,
+for (const nonce of ['', randomBytes(256).toString('base64')])
+  zoneTest(
+    `two processes that swap the same codes, with ${nonce === '' ? 'no' : 'one'} nonce, give one certificate for each`,
+    async (zone, clock) => {
+      const codes: string[] = []
+      for (let index = 0; index < 40; index++)
+        codes.push(String((await zone.issue(codeRequest(clock.now()))).body['code']))
+      const racer = async () => {
+        const child = fork(join(import.meta.dirname, 'authorize-racer.ts'))
+        const task: RacerTask = {
+          ownerUrl: zone.ownerUrl,
+          folder: zone.folder,
+          deviceKey: zone.deviceKey,
+          now: clock.now().toISOString(),
+          codes,
+          nonce,
+        }
+        child.send(task)
+        await messageOf(child)
+        return child
       }
-      child.send(task)
-      await messageOf(child)
-      return child
-    }
-    const racers = await Promise.all([racer(), racer()])
-    const answers = racers.map(async (child) => {
-      const answer = messageOf(child)
-      child.send('go')
-      return (await answer) as RacerAnswer[]
-    })
-    const [one = [], other = []] = await Promise.all(answers)
-    assert.equal(one.length, codes.length)
-    codes.forEach((_, index) => {
-      assert.equal(one[index]?.tokenId, other[index]?.tokenId)
-      assert.deepEqual([one[index]?.outcome ?? '', other[index]?.outcome ?? ''].sort(), [
-        'done',
-        'token_expired',
-      ])
-    })
-    const dump = await zone.dump()
-    assert.equal(countEvents(dump, 'code.claimed'), codes.length)
-    assert.equal(countEvents(dump, 'code.certified'), codes.length)
-  },
-)
+      const racers = await Promise.all([racer(), racer()])
+      const answers = racers.map(async (child) => {
+        const answer = messageOf(child)
+        child.send('go')
+        return (await answer) as RacerAnswer[]
+      })
+      const [one = [], other = []] = await Promise.all(answers)
+      assert.equal(one.length, codes.length)
+      let claims = 0
+      codes.forEach((_, index) => {
+        const pair = [one[index], other[index]].flatMap((each) => each ?? [])
+        assert.equal(pair.filter(({ outcome }) => outcome === 'done').length, 1)
+        const [lost] = pair.filter(({ outcome }) => outcome !== 'done')
+        assert.ok(['code_invalid', 'token_expired'].includes(lost?.outcome ?? ''), lost?.outcome)
+        const ids = new Set(pair.flatMap(({ tokenId }) => tokenId ?? []))
+        // With the nonce both are one phone to the server, and have one token.
+        if (nonce !== '') assert.equal(ids.size, 1)
+        claims += ids.size
+      })
+      const dump = await zone.dump()
+      assert.equal(countEvents(dump, 'code.claimed'), claims)
+      assert.equal(countEvents(dump, 'code.certified'), codes.length)
+    },
+  )
 
 zoneTest('codes, tokens and uuids of one realm mean nothing in another', async (zone, clock) => {
-  const { name: realm } = await addRealm(zone.zone, testRealm(), clock.now())
-  const device = await addApiKey(zone.zone, { realm, type: 'device' }, clock.now())
-  const admin = await addApiKey(zone.zone, { realm, type: 'admin' }, clock.now())
+  const { name: realm } = await addRealm(zone.zone, testRealm(), 'command', clock.now())
+  const device = await addApiKey(zone.zone, { realm, type: 'device' }, 'command', clock.now())
+  const admin = await addApiKey(zone.zone, { realm, type: 'admin' }, 'command', clock.now())
   const { code, token } = await getToken(zone)
   const ekeyhmac = someKeysHmac()
   assert.equal(outcomeOf(await zone.verify({ code }, device)), 'code_invalid')
@@ -175,11 +291,11 @@ zoneTest('a code that the realm has already is drawn anew, a few times', async (
   let draws = 0
   const drawCode = () => ({ short: shorts.shift() ?? '11111111', long: `long-${draws++}` })
   const context = { ...zone.context, drawCode }
-  const issue = () => issueCode(context, zone.adminKey, encodeBody(codeRequest(clock.now())))
+  const issue = () => issueOne(context, asRequest(zone.adminKey, codeRequest(clock.now())))
   assert.equal((await issue()).body['code'], '11111111')
   assert.equal((await issue()).body['code'], '22222222')
   const before = await zone.dump()
-  await assert.rejects(issue)
+  await assert.rejects(issue, AlreadyIssued)
   assert.equal(draws, 4 + 6)
   assert.equal(await zone.dump(), before)
   assert.equal(outcomeOf(await zone.verify({ code: '11111111' })), 'done')

@@ -3,10 +3,8 @@
 import assert from 'node:assert/strict'
 import { createHmac, createPublicKey, randomBytes } from 'node:crypto'
 import { jwtVerify } from 'jose'
-import { findCaller } from '../src/authorize/api-keys.ts'
-import { makeCode } from '../src/authorize/issue-code.ts'
-import { parseIssueRequest } from '../src/authorize/issue-request.ts'
-import type { Realm } from '../src/authorize/realms.ts'
+import { changeRealm, type Realm } from '../src/authorize/realms.ts'
+import { listSigningKeys } from '../src/authorize/signing-keys.ts'
 import { tekmacCleartexts } from '../src/format/tekmac.ts'
 import type { TrustedAuthority } from '../src/submit/health-authorities.ts'
 import { parsePublishRequest } from '../src/submit/parse-publish.ts'
@@ -21,6 +19,7 @@ import {
   someKeysHmac,
   START,
   zoneTest,
+  type TestAuthorityZone,
 } from './authority-zone.ts'
 import { encodeBody, makeKeys } from './key-zone.ts'
 
@@ -58,13 +57,15 @@ zoneTest('a positive test becomes a certificate that the key zone accepts', asyn
   assert.equal(certified.status, 200)
   const certificate = String(certified.body['certificate'])
 
-  const { protectedHeader, payload } = await jwtVerify(
-    certificate,
-    createPublicKey(zone.realm.publicKey),
-    { currentDate: clock.now() },
-  )
-  assert.deepEqual(protectedHeader, { alg: 'ES256', typ: 'JWT', kid: zone.realm.kid })
-  assert.deepEqual(payload, {
+  const { kid, publicKey } = await signingKeyOf(zone)
+  const { protectedHeader, payload } = await jwtVerify(certificate, createPublicKey(publicKey), {
+    currentDate: clock.now(),
+  })
+  assert.equal(kid, `${zone.realm.name}-v1`)
+  assert.deepEqual(protectedHeader, { alg: 'ES256', typ: 'JWT', kid })
+  const { issuerHandle, ...claims } = payload
+  assert.match(String(issuerHandle), /^[\w-]{22}$/)
+  assert.deepEqual(claims, {
     iss: zone.realm.issuer,
     aud: 'key-server',
     iat: SECONDS - 5,
@@ -81,14 +82,21 @@ zoneTest('a positive test becomes a certificate that the key zone accepts', asyn
     hmacKey: hmacKey.toString('base64'),
   }
   const parsed = parsePublishRequest(encodeBody(request))
-  assert.deepEqual(verifyCertificate(parsed, trust(zone.realm), clock.now(), 0), {
+  assert.deepEqual(verifyCertificate(parsed, trust(zone.realm, kid, publicKey), clock.now(), 0), {
     reportType: 'confirmed',
     symptomOnsetInterval: payload['symptomOnsetInterval'],
+    issuerHandle: new Uint8Array(Buffer.from(String(issuerHandle), 'base64url')),
   })
 })
 
+/** The key that signs the certificates of the zone's realm. */
+async function signingKeyOf({ zone, realm }: TestAuthorityZone) {
+  const [key] = await listSigningKeys(zone.db, realm.name, 'certificate')
+  return key ?? assert.fail('the realm has no key')
+}
+
 /** A realm as the key zone knows it once it is registered. */
-function trust({ issuer, audience, kid, publicKey }: Realm): TrustedAuthority {
+function trust({ issuer, audience }: Realm, kid: string, publicKey: string): TrustedAuthority {
   const key = { kid, publicKey, validFrom: 0 }
   return {
     app: 'app',
@@ -116,9 +124,11 @@ zoneTest('what is not known is left out of replies and certificates', async (zon
 zoneTest(
   'a phone that lost a reply asks again and goes on as if nothing had been',
   async (zone, clock) => {
-    const { code, token } = await getToken(zone)
+    const { code } = (await zone.issue(codeRequest(clock.now()))).body
+    const nonce = randomBytes(256).toString('base64')
+    const { token } = (await zone.verify({ code, nonce })).body
     clock.advance(100)
-    const again = await zone.verify({ code })
+    const again = await zone.verify({ code, nonce })
     assert.equal(again.status, 200)
     assert.deepEqual(claimsIn(again.body['token']), claimsIn(token))
 
@@ -132,7 +142,6 @@ zoneTest(
       const later = { iat: Number(iat) + 600, nbf: Number(nbf) + 600, exp: Number(exp) + 600 }
       assert.deepEqual(repeated, { ...claims, ...later })
     }
-    assert.deepEqual(claimsIn((await zone.verify({ code })).body['token']), claimsIn(token))
     const dump = await zone.dump()
     assert.equal(countEvents(dump, 'code.claimed'), 1)
     assert.equal(countEvents(dump, 'code.certified'), 1)
@@ -150,34 +159,55 @@ zoneTest('the same keys count as the same in any spelling of base64', async (zon
   }
 })
 
-zoneTest('two phones with one code: the first to ask gets the only certificate', async (zone) => {
-  const { code, token } = await getToken(zone)
-  const other = (await zone.verify({ code })).body['token']
-  const ekeyhmac = someKeysHmac()
-  assert.equal(outcomeOf(await zone.certify({ token: other, ekeyhmac })), 'done')
-  for (const used of [token, other, (await zone.verify({ code })).body['token']]) {
-    const refused = await zone.certify({ token: used, ekeyhmac: someKeysHmac() })
-    assert.equal(refused.status, 400)
-    assert.equal(refused.body['errorCode'], 'token_expired')
-  }
-  assert.equal(outcomeOf(await zone.certify({ token, ekeyhmac })), 'done')
-})
+zoneTest(
+  'a phone without a nonce that lost a reply gets a new token, and the one before has ended',
+  async (zone, clock) => {
+    const { code, token } = await getToken(zone)
+    clock.advance(100)
+    const again = await zone.verify({ code })
+    assert.equal(again.status, 200)
+    assert.notEqual(claimsIn(again.body['token'])['jti'], claimsIn(token)['jti'])
+    const ekeyhmac = someKeysHmac()
+    assert.equal(outcomeOf(await zone.certify({ token, ekeyhmac })), 'token_expired')
+    assert.equal(outcomeOf(await zone.certify({ token: again.body['token'], ekeyhmac })), 'done')
+    assert.equal(countEvents(await zone.dump(), 'code.claimed'), 2)
+  },
+)
+
+zoneTest(
+  'two phones with one code: the last to swap it gets the only certificate',
+  async (zone) => {
+    const { code, token } = await getToken(zone)
+    const other = (await zone.verify({ code })).body['token']
+    const ekeyhmac = someKeysHmac()
+    assert.equal(outcomeOf(await zone.certify({ token: other, ekeyhmac })), 'done')
+    assert.equal(outcomeOf(await zone.verify({ code })), 'code_invalid')
+    for (const used of [token, other]) {
+      const refused = await zone.certify({ token: used, ekeyhmac: someKeysHmac() })
+      assert.equal(refused.status, 400)
+      assert.equal(refused.body['errorCode'], 'token_expired')
+    }
+    assert.equal(outcomeOf(await zone.certify({ token: other, ekeyhmac })), 'done')
+  },
+)
 
 zoneTest('a code lives 15 minutes, claimed or not, and its token 24 hours', async (zone, clock) => {
   const claimed = await getToken(zone)
   const unclaimed = (await zone.issue(codeRequest(clock.now()))).body['code']
   clock.set(new Date((SECONDS + 899) * 1000 + 999))
-  assert.equal(outcomeOf(await zone.verify({ code: claimed.code })), 'done')
+  const renewed = await zone.verify({ code: claimed.code })
+  assert.equal(outcomeOf(renewed), 'done')
   clock.set(new Date((SECONDS + 900) * 1000))
   for (const code of [claimed.code, unclaimed]) {
     const { status, body } = await zone.verify({ code })
     assert.deepEqual([status, body['errorCode']], [400, 'code_expired'])
   }
   const ekeyhmac = someKeysHmac()
-  clock.set(new Date((SECONDS + 24 * 3600) * 1000 - 1))
-  assert.equal(outcomeOf(await zone.certify({ token: claimed.token, ekeyhmac })), 'done')
-  clock.advance(1)
-  const late = await zone.certify({ token: claimed.token, ekeyhmac })
+  const { token } = renewed.body
+  clock.set(new Date((SECONDS + 899 + 24 * 3600) * 1000 - 1))
+  assert.equal(outcomeOf(await zone.certify({ token, ekeyhmac })), 'done')
+  clock.advance(0.001)
+  const late = await zone.certify({ token, ekeyhmac })
   assert.deepEqual([late.status, late.body['errorCode']], [400, 'token_invalid'])
 })
 
@@ -192,22 +222,25 @@ zoneTest(
 )
 
 zoneTest('a code that is sent as a link lives 24 hours in that form only', async (zone, clock) => {
-  const caller = await findCaller(zone.zone.db, zone.context.mac, zone.adminKey, 'admin')
-  const request = parseIssueRequest(encodeBody(codeRequest(clock.now())), clock.now())
-  const code = await makeCode(zone.context, caller, request, true)
-  assert.equal(code.longExpiresAt, SECONDS + 24 * 3600)
+  const settings = { generateTexts: true, textTemplates: { default: '[longcode]' } }
+  await changeRealm(zone.zone, zone.realm.name, settings, 'command', clock.now())
+  const asked = { phone: '+1 202 555 0123', onlyGenerateSMS: true }
+  const { body } = await zone.issue(codeRequest(clock.now(), asked))
+  assert.equal(body['longExpiresAtTimestamp'], SECONDS + 24 * 3600)
+  const [short, long] = [body['code'], body['generatedSMS']]
   clock.advance(3600)
-  assert.equal(outcomeOf(await zone.verify({ code: code.short })), 'code_expired')
-  const verified = await zone.verify({ code: code.long })
-  assert.equal(outcomeOf(verified), 'done')
+  assert.equal(outcomeOf(await zone.verify({ code: short })), 'code_expired')
+  assert.equal(outcomeOf(await zone.verify({ code: long })), 'done')
   clock.advance(23 * 3600)
-  assert.equal(outcomeOf(await zone.verify({ code: code.long })), 'code_expired')
+  assert.equal(outcomeOf(await zone.verify({ code: long })), 'code_expired')
 })
 
 zoneTest(
   'an app that can not deal with a result is told so, and the code stays as it was',
   async (zone, clock) => {
     const { body } = await zone.issue(codeRequest(clock.now(), { testType: 'negative' }))
+    // The first request of a day says that the API key is used.
+    await zone.verify({})
     const before = await zone.dump()
     for (const accept of [['confirmed'], ['likely'], ['user-report'], ['LIKELY', 'user-report']]) {
       const refused = await zone.verify({ code: body['code'], accept })

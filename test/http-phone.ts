@@ -18,6 +18,13 @@ export interface Answer {
 /** A phone. */
 export interface HttpPhone {
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Answer>
+  /** The same by any method. @param body none when it is the empty text */
+  send(
+    method: string,
+    path: string,
+    body: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Answer>
   /** A good upload of new keys. @param days one key each */
   makeUpload(days?: number): Promise<Record<string, unknown>>
 }
@@ -32,26 +39,28 @@ export async function openPhone(service: RunningService): Promise<HttpPhone> {
   await zones.key.db.transaction((tx) =>
     addHealthAuthority(tx, zones.key.writer, authority, clock.now()),
   )
+  const send: HttpPhone['send'] = async (method, path, body, headers = {}) => {
+    const apiKey = path === '/api/issue' ? phones.adminKey : phones.deviceKey
+    const began = performance.now()
+    const response = await fetch(`${url}${path}`, {
+      method,
+      ...(body === '' ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      headers: { 'content-type': 'application/json', 'x-api-key': apiKey, ...headers },
+    })
+    const text = await response.text()
+    const parsed = JSON.parse(text) as Record<string, unknown>
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: parsed,
+      length: text.length,
+      unpadded: text.length - String(parsed['padding'] ?? '').length,
+      milliseconds: performance.now() - began,
+    }
+  }
   return {
     makeUpload: (days = 3) => makeRequest(authority, makeKeys(clock.now(), days), clock.now()),
-    async post(path, body, headers = {}) {
-      const apiKey = path === '/api/issue' ? phones.adminKey : phones.deviceKey
-      const began = performance.now()
-      const response = await fetch(`${url}${path}`, {
-        method: 'POST',
-        body: typeof body === 'string' ? body : JSON.stringify(body),
-        headers: { 'content-type': 'application/json', 'x-api-key': apiKey, ...headers },
-      })
-      const text = await response.text()
-      const parsed = JSON.parse(text) as Record<string, unknown>
-      return {
-        status: response.status,
-        headers: response.headers,
-        body: parsed,
-        length: text.length,
-        unpadded: text.length - String(parsed['padding'] ?? '').length,
-        milliseconds: performance.now() - began,
-      }
-    },
+    send,
+    post: (path, body, headers) => send('POST', path, body, headers),
   }
 }

@@ -58,13 +58,28 @@ const STEPS: Readonly<Record<string, (journey: Journey) => Promise<void>>> = {
     assert.equal(await lastType(journey, 'authority'), 'code.issued')
   },
   async 'The phone swaps the code for a token'(journey) {
-    const ask = () =>
-      post(journey, '/api/verify', { code: journey.code }, journey.service.phones.deviceKey)
-    journey.token = String((await ask())['token'])
+    const ask = async (nonce: string) => {
+      const { deviceKey } = journey.service.phones
+      const reply = await post(journey, '/api/verify', { code: journey.code, nonce }, deviceKey)
+      return String(reply['token'])
+    }
+    const signedOf = (token: string) => token.slice(0, token.lastIndexOf('.'))
+    const nonce = randomBytes(16).toString('base64')
+    journey.token = await ask(nonce)
     assert.equal(await lastType(journey, 'authority'), 'code.claimed')
     const events = await count(journey, 'authority')
-    assert.ok((await ask())['token'], 'a lost reply costs nobody a code')
+    assert.equal(
+      signedOf(await ask(nonce)),
+      signedOf(journey.token),
+      'a lost reply costs nobody a code',
+    )
     assert.equal(await count(journey, 'authority'), events)
+    assert.notEqual(
+      signedOf(await ask('')),
+      signedOf(journey.token),
+      'without the nonce: another one',
+    )
+    journey.token = await ask(nonce)
   },
   async 'The phone swaps the token for a certificate over its keys'(journey) {
     const secret = randomBytes(16)

@@ -17,11 +17,10 @@ import {
   refreshAuthorityKeys,
   revokeAuthorityKey,
 } from '../src/submit/health-authority-keys.ts'
-import { codeRequest, openAuthorityZone, someKeysHmac } from './authority-zone.ts'
+import { historyTest } from './authority-history.ts'
 import { databaseTest } from './database.ts'
 import { makeAuthority } from './key-zone.ts'
 import { openPublishingZone } from './publishing-zone.ts'
-import { temporaryFolder } from './temporary-folder.ts'
 
 const TEXT = readFileSync(new URL('../docs/log.md', import.meta.url), 'utf8')
 const HEX = new Map(
@@ -181,17 +180,39 @@ databaseTest(
   },
 )
 
-databaseTest(
+historyTest(
   'the page names every type of event of the authority zone and every field of it',
-  async (db, t) => {
-    const now = () => new Date('2026-03-20T10:00:00Z')
-    await using town = await openAuthorityZone(db.url, await temporaryFolder(t), now)
-    const { code } = (await town.issue(codeRequest(now()))).body
-    const { token } = (await town.verify({ code, accept: ['confirmed'] })).body
-    assert.equal((await town.certify({ token, ekeyhmac: someKeysHmac() })).status, 200)
-    await assertSpecified(town.zone)
+  async ({ zone: { zone } }, erase) => {
+    const before = await readEvents(zone)
+    await erase()
+    // What was erased has no fields any more.
+    const after = (await readEvents(zone)).slice(before.length)
+    assertSpecifiedIn([...before, ...after], zone)
+
+    const contents = before.flatMap(({ type, parts }) =>
+      parts.map(({ content }) => ({ type, ...(content as Readonly<Record<string, unknown>>) })),
+    )
+    const settings = contents.flatMap((each) => ('settings' in each ? [each.settings] : []))
+    assert.ok(settings.length > 1)
+    const listed = namesIn('#### Settings of a realm', /^\| `(\w+)` \|/gm)
+    for (const each of settings) assert.deepEqual(Object.keys(each as object).sort(), listed)
+
+    const looked = contents.flatMap((each) => (each.type === 'looked-up' ? [whatOf(each)] : []))
+    const section = '### `looked-up`'
+    assert.deepEqual([...new Set(looked)].sort(), namesIn(section, /`([a-z./-]+)`(?=.* \| .*$)/gm))
   },
 )
+
+function whatOf(content: Readonly<Record<string, unknown>>): string {
+  return String(content['what'])
+}
+
+/** What the rows of the last table behind a heading name in their first column, sorted. */
+function namesIn(heading: string, name: RegExp): string[] {
+  const section = TEXT.split(`\n${heading}\n`)[1]?.split('\n##')[0] ?? ''
+  const table = section.split('|---|').at(-1) ?? ''
+  return [...table.matchAll(name)].map(([, found = '']) => found).sort()
+}
 
 /** One event of each type that concerns public keys, every list of a refresh filled. */
 async function changeKeys(
@@ -213,25 +234,40 @@ async function changeKeys(
   await db.transaction((tx) => refreshAuthorityKeys(tx, writer, app, () => change, now))
 }
 
+type Logged = Pick<OpenZone, 'db' | 'writer'>
+
+async function readEvents({ db }: Pick<Logged, 'db'>): Promise<StoredEvent[]> {
+  const { rows } = await db.query<{ record: Uint8Array }>(
+    sql`select record from event order by seq`,
+  )
+  return rows.map(({ record }) => decodeEvent(record))
+}
+
+async function assertSpecified(zone: Logged): Promise<void> {
+  assertSpecifiedIn(await readEvents(zone), zone)
+}
+
 /** Asserts that all of a zone's types were seen, and that each field seen is in the table of its type, and the other way round. */
-async function assertSpecified({ db, writer }: Pick<OpenZone, 'db' | 'writer'>): Promise<void> {
+function assertSpecifiedIn(
+  events: readonly StoredEvent[],
+  { writer }: Pick<Logged, 'writer'>,
+): void {
   const seen = new Map<string, Set<string>>()
-  const { rows } = await db.query<{ record: Uint8Array }>(sql`select record from event`)
-  for (const { type, parts } of rows.map((row) => decodeEvent(row.record))) {
+  for (const { type, parts } of events) {
     const fields = seen.get(type) ?? new Set()
     seen.set(type, fields)
-    for (const [part, { content }] of parts.entries())
-      for (const field of fieldsOf('', content)) fields.add(`${part}.${field}`)
+    for (const [part, { retention, content }] of parts.entries()) {
+      assert.ok(sectionOf(type).includes(`\`${retention}\``), `${type}: ${retention}`)
+      for (const field of fieldsOf(type === 'stats.counted' ? [] : ELSEWHERE, '', content))
+        fields.add(`${part}.${field}`)
+    }
   }
   // More than one projection may follow a type.
   const types = new Set(writer.projections.flatMap((projection) => projection.types))
   // Only read: nobody writes it any more.
   types.delete(STREAM_ADDED)
-  assert.deepEqual(
-    [...seen.keys()].sort(),
-    ['log.started', ...types].sort(),
-    'the test makes one event of each type',
-  )
+  const missing = ['log.started', ...types].filter((type) => !seen.has(type))
+  assert.deepEqual(missing, [], 'the test makes one event of each type')
   for (const [type, fields] of seen) {
     const specified = specifiedFields(type)
     const optional = specified.filter((each) => each.optional && !fields.has(each.field))
@@ -242,19 +278,33 @@ async function assertSpecified({ db, writer }: Pick<OpenZone, 'db' | 'writer'>):
 
 /** The fields of the section of a type, behind the number of their part: the first columns of its tables of fields. */
 function specifiedFields(type: string): { field: string; optional: boolean }[] {
-  const section = TEXT.split(`\n### \`${type}\`\n`)[1]?.split('\n##')[0]
-  assert.ok(section !== undefined, `docs/log.md has no section on ${type}`)
-  return section.split('| field |').flatMap((table, part) =>
-    [...table.matchAll(/^\| `([A-Za-z.[\]]+)` \|(.*)$/gm)].map(([, field = '', rest = '']) => ({
-      field: `${part - 1}.${field}`,
-      optional: rest.includes('optional'),
-    })),
-  )
+  return sectionOf(type)
+    .split('| field |')
+    .flatMap((table, part) =>
+      // Behind it there may be other tables.
+      [...(table.split('\n\n')[0] ?? '').matchAll(/^\| `([A-Za-z.[\]]+)` \|(.*)$/gm)].map(
+        ([, field = '', rest = '']) => ({
+          field: `${part - 1}.${field}`,
+          optional: rest.includes('optional'),
+        }),
+      ),
+    )
 }
 
-function fieldsOf(path: string, value: unknown): string[] {
+function sectionOf(type: string): string {
+  const section = TEXT.split(`\n### \`${type}\`\n`)[1]?.split('\n##')[0]
+  assert.ok(section !== undefined, `docs/log.md has no section on ${type}`)
+  return section
+}
+
+/** Maps whose fields the page lists at one place. */
+const ELSEWHERE: readonly string[] = ['settings', 'counts']
+
+/** @param whole paths whose own fields don't count */
+function fieldsOf(whole: readonly string[], path: string, value: unknown): string[] {
+  if (whole.includes(path)) return [path]
   if (Array.isArray(value) && value.some((item) => typeof item === 'object'))
-    return value.flatMap((item) => fieldsOf(`${path}[]`, item))
+    return value.flatMap((item) => fieldsOf(whole, `${path}[]`, item))
   // An empty list of maps shows none of their fields; some other event of the type has one that isn't empty.
   if (Array.isArray(value) && value.length === 0) return []
   if (
@@ -265,7 +315,7 @@ function fieldsOf(path: string, value: unknown): string[] {
   )
     return [path]
   return Object.entries(value).flatMap(([name, each]) =>
-    fieldsOf(path === '' ? name : `${path}.${name}`, each),
+    fieldsOf(whole, path === '' ? name : `${path}.${name}`, each),
   )
 }
 

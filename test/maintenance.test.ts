@@ -18,21 +18,26 @@ interface OpenApiOperation {
   readonly responses: Readonly<Record<string, unknown>>
 }
 
+interface ApiAddress {
+  /** In capitals. */
+  readonly method: string
+  readonly path: string
+  readonly operation: OpenApiOperation
+}
+
 /** Every address of an API that the document describes. */
-async function apiAddresses(): Promise<[path: string, operation: OpenApiOperation][]> {
+async function apiAddresses(): Promise<ApiAddress[]> {
   const document = JSON.parse(await openApiDocument()) as OpenApi
   return Object.entries(document.paths).flatMap(([path, operations]) =>
-    Object.values(operations)
-      .filter(({ tags }) => tags[0] === 'key zone' || tags[0] === 'authority zone')
-      .map((operation): [string, OpenApiOperation] => [path, operation]),
+    Object.entries(operations)
+      .filter(([, { tags }]) => tags[0] === 'key zone' || tags[0] === 'authority zone')
+      .map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
   )
 }
 
 test('every API says in its description that it may be closed', async () => {
-  for (const path of ['/v1/publish', '/api/issue', '/api/verify', '/api/certificate']) {
-    const [, operation] = (await apiAddresses()).find(([each]) => each === path) ?? []
-    assert.ok(operation?.responses['429'], path)
-  }
+  for (const { method, path, operation } of await apiAddresses())
+    assert.ok(operation.responses['429'], `${method} ${path}`)
 })
 
 databaseTest(
@@ -42,16 +47,16 @@ databaseTest(
     const phone = await openPhone(service)
     const before = await heads(service)
     const addresses = await apiAddresses()
-    assert.ok(addresses.length >= 4)
-    for (const [path] of addresses)
-      for (const body of [await phone.makeUpload(), '{}', 'nonsense'])
-        assertClosed(await phone.post(path, body), path)
+    assert.ok(addresses.length > 30)
+    for (const { method, path } of addresses)
+      for (const body of method === 'POST' ? [await phone.makeUpload(), '{}', 'nonsense'] : [''])
+        assertClosed(await phone.send(method, path, body), `${method} ${path}`)
     const answer = await phone.post('/v1/publish', await phone.makeUpload())
     assert.equal(answer.body['code'], 'maintenance')
     assert.match(answer.headers.get('tocsin-tracking-id') ?? '', /^[0-9a-f]{32}$/)
     assert.equal(answer.headers.get('x-api-version'), 'v1')
     const verify = await phone.post('/api/verify', {})
-    assert.equal(verify.body['errorCode'], 'maintenance')
+    assert.equal(verify.body['errorCode'], 'maintenance_mode')
     assert.deepEqual(await heads(service), before)
   },
 )
@@ -105,7 +110,9 @@ function assertClosed({ status, headers, body }: Answer, path: string): void {
   assert.equal(body['error'], 'please try again later', path)
   assert.match(headers.get('retry-after') ?? '', /^[1-9]\d*$/, path)
   assert.match(headers.get('content-type') ?? '', /^application\/json/, path)
-  assert.ok(String(body['padding']).length >= 1_368, path)
+  // Phones and health systems as they always were; who administers a realm has nothing to hide by its length.
+  const isPadded = !/\/api\/v1\/|\/jwks/.test(path)
+  assert.ok(!isPadded || String(body['padding']).length >= 1_368, path)
 }
 
 async function heads({ zones }: RunningService): Promise<number[]> {

@@ -8,7 +8,7 @@ import { readEvent, readHead } from '../src/log/read-events.ts'
 import { createPublisher, publishDue, type PublisherContext } from '../src/publish/publish-due.ts'
 import { releaseContent } from '../src/publish/earlier-events.ts'
 import { createAcceptReports } from '../src/submit/accept-reports.ts'
-import { createGroupCommit } from '../src/submit/group-commit.ts'
+import { createGroupCommit } from '../src/log/group-commit.ts'
 import { databaseTest } from './database.ts'
 import { makeKeys } from './key-zone.ts'
 import {

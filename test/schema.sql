@@ -7,9 +7,26 @@ create table authority_zone.api_key (
   realm text not null,
   type text not null,
   mac bytea not null,
+  name text not null default ''::text,
+  provider text,
+  pepper integer not null default 1,
+  expires_at bigint,
+  revoked boolean not null default false,
+  last_used_day integer,
+  daily_quota integer,
   constraint api_key_mac_check CHECK ((octet_length(mac) = 32)),
   constraint api_key_pkey PRIMARY KEY (prefix),
-  constraint api_key_type_check CHECK ((type = ANY (ARRAY['device'::text, 'admin'::text])))
+  constraint api_key_type_check CHECK ((type = ANY (ARRAY['device'::text, 'admin'::text, 'stats'::text])))
+);
+
+create table authority_zone.authority_stat (
+  realm text not null,
+  day integer not null,
+  kind text not null,
+  subject_kind text not null,
+  subject text not null,
+  count bigint not null,
+  constraint authority_stat_pkey PRIMARY KEY (realm, day, kind, subject_kind, subject)
 );
 
 create table authority_zone.checkpoint (
@@ -20,6 +37,22 @@ create table authority_zone.checkpoint (
   constraint checkpoint_root_check CHECK ((octet_length(root) = 32))
 );
 
+create table authority_zone.code_batch (
+  id text not null,
+  realm text not null,
+  provider text not null,
+  label text not null,
+  language text not null,
+  test_type text not null,
+  needs_activation boolean not null,
+  size integer not null,
+  expires_at bigint not null,
+  handle text,
+  invalidated boolean not null default false,
+  constraint code_batch_id_check CHECK ((length(id) = 4)),
+  constraint code_batch_pkey PRIMARY KEY (id)
+);
+
 create table authority_zone.event (
   seq bigint not null,
   type text not null,
@@ -27,6 +60,17 @@ create table authority_zone.event (
   leaf_hash bytea not null,
   constraint event_leaf_hash_check CHECK ((octet_length(leaf_hash) = 32)),
   constraint event_pkey PRIMARY KEY (seq)
+);
+
+create table authority_zone.issuer_handle (
+  handle text not null,
+  realm text not null,
+  provider text not null,
+  batch text,
+  seq bigint not null,
+  day integer not null,
+  constraint issuer_handle_handle_check CHECK ((length(handle) = 22)),
+  constraint issuer_handle_pkey PRIMARY KEY (handle)
 );
 
 create table authority_zone.log_head (
@@ -40,14 +84,50 @@ create table authority_zone.log_head (
   constraint log_head_pkey PRIMARY KEY (one)
 );
 
+create table authority_zone.mobile_app (
+  realm text not null,
+  name text not null,
+  app jsonb not null,
+  constraint mobile_app_pkey PRIMARY KEY (realm, name)
+);
+
+create table authority_zone.provider (
+  realm text not null,
+  name text not null,
+  display_name text not null,
+  state text not null,
+  constraint provider_pkey PRIMARY KEY (realm, name),
+  constraint provider_state_check CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text, 'closed'::text])))
+);
+
 create table authority_zone.realm (
   name text not null,
   issuer text not null,
   audience text not null,
-  kid text not null,
-  public_key text not null,
-  constraint realm_kid_key UNIQUE (kid),
+  number integer not null,
+  settings jsonb not null default '{}'::jsonb,
+  constraint realm_number_key UNIQUE (number),
   constraint realm_pkey PRIMARY KEY (name)
+);
+CREATE UNIQUE INDEX realm_link_domain ON authority_zone.realm USING btree (((settings ->> 'linkDomain'::text))) WHERE ((settings ->> 'linkDomain'::text) <> ''::text);
+
+create table authority_zone.realm_key (
+  kid text not null,
+  realm text not null,
+  purpose text not null,
+  public_key text not null,
+  made_at bigint not null,
+  used_from bigint not null,
+  used_until bigint,
+  destroyed_at bigint,
+  constraint realm_key_pkey PRIMARY KEY (kid),
+  constraint realm_key_purpose_check CHECK ((purpose = ANY (ARRAY['certificate'::text, 'text'::text])))
+);
+
+create table authority_zone.retention_cursor (
+  kind text not null,
+  next_seq bigint not null,
+  constraint retention_cursor_pkey PRIMARY KEY (kind)
 );
 
 create table authority_zone.secret (
@@ -59,35 +139,89 @@ create table authority_zone.secret (
   constraint secret_pkey PRIMARY KEY (name, version)
 );
 
+create table authority_zone.staff (
+  realm text not null,
+  name text not null,
+  display_name text not null,
+  email text,
+  provider text,
+  roles text[] not null,
+  state text not null,
+  daily_quota integer,
+  constraint staff_pkey PRIMARY KEY (realm, name),
+  constraint staff_state_check CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text, 'closed'::text])))
+);
+
+create table authority_zone.user_report (
+  realm text not null,
+  phone_mac bytea not null,
+  pepper integer not null,
+  seq bigint not null,
+  forget_day integer not null,
+  constraint user_report_phone_mac_check CHECK ((octet_length(phone_mac) = 32)),
+  constraint user_report_pkey PRIMARY KEY (realm, phone_mac)
+);
+CREATE INDEX user_report_forget_day_idx ON authority_zone.user_report USING btree (forget_day);
+CREATE INDEX user_report_seq_idx ON authority_zone.user_report USING btree (seq);
+
 create table authority_zone.verification_code (
   seq bigint not null,
   realm text not null,
-  uuid uuid not null,
-  code_mac bytea not null,
-  long_code_mac bytea not null,
+  uuid uuid,
+  code_mac bytea,
+  long_code_mac bytea,
   test_type text not null,
   symptom_date date,
   test_date date,
   expires_at bigint not null,
   long_expires_at bigint not null,
-  api_key text not null,
+  api_key text,
   external_issuer text,
   token_id bytea,
   token_expires_at bigint,
   keys_mac bytea,
-  constraint verification_code_check CHECK (((token_id IS NULL) = (token_expires_at IS NULL))),
-  constraint verification_code_check1 CHECK (((keys_mac IS NULL) OR (token_id IS NOT NULL))),
+  place integer not null default 0,
+  pepper integer,
+  provider text,
+  staff text,
+  batch text,
+  activated_seq bigint,
+  token_seq bigint,
+  certified_seq bigint,
+  short_life integer not null default 900,
+  nonce_mac bytea,
+  claimed boolean not null default false,
+  needs_nonce boolean not null default false,
+  handle text,
+  invalidated boolean not null default false,
   constraint verification_code_code_mac_check CHECK ((octet_length(code_mac) = 32)),
+  constraint verification_code_code_mac_key UNIQUE (code_mac),
   constraint verification_code_external_issuer_check CHECK (((length(external_issuer) >= 1) AND (length(external_issuer) <= 255))),
   constraint verification_code_keys_mac_check CHECK ((octet_length(keys_mac) = 32)),
   constraint verification_code_long_code_mac_check CHECK ((octet_length(long_code_mac) = 32)),
-  constraint verification_code_pkey PRIMARY KEY (seq),
-  constraint verification_code_realm_code_mac_key UNIQUE (realm, code_mac),
-  constraint verification_code_realm_long_code_mac_key UNIQUE (realm, long_code_mac),
+  constraint verification_code_long_code_mac_key UNIQUE (long_code_mac),
+  constraint verification_code_nonce_mac_check CHECK ((octet_length(nonce_mac) = 32)),
+  constraint verification_code_pkey PRIMARY KEY (seq, place),
   constraint verification_code_realm_uuid_key UNIQUE (realm, uuid),
   constraint verification_code_test_type_check CHECK ((test_type = ANY (ARRAY['confirmed'::text, 'likely'::text, 'negative'::text, 'user-report'::text]))),
   constraint verification_code_token_id_check CHECK ((octet_length(token_id) = 16)),
   constraint verification_code_token_id_key UNIQUE (token_id)
+);
+CREATE INDEX verification_code_batch_idx ON authority_zone.verification_code USING btree (batch) WHERE (batch IS NOT NULL);
+CREATE INDEX verification_code_certified_seq_idx ON authority_zone.verification_code USING btree (certified_seq) WHERE (keys_mac IS NOT NULL);
+CREATE INDEX verification_code_handle_idx ON authority_zone.verification_code USING btree (handle) WHERE (handle IS NOT NULL);
+CREATE INDEX verification_code_long_expires_at_idx ON authority_zone.verification_code USING btree (long_expires_at);
+CREATE INDEX verification_code_long_expires_at_idx1 ON authority_zone.verification_code USING btree (long_expires_at) WHERE (code_mac IS NOT NULL);
+CREATE INDEX verification_code_realm_provider_idx ON authority_zone.verification_code USING btree (realm, provider) WHERE (provider IS NOT NULL);
+CREATE INDEX verification_code_token_seq_idx ON authority_zone.verification_code USING btree (token_seq) WHERE (token_seq IS NOT NULL);
+
+create table authority_zone.withdrawal_order (
+  id text not null,
+  realm text not null,
+  made_at bigint not null,
+  jws text not null,
+  delivered boolean not null default false,
+  constraint withdrawal_order_pkey PRIMARY KEY (id)
 );
 
 -- function: take_head

@@ -6,103 +6,197 @@ import { sql } from '../db/sql.ts'
 import { TocsinError } from '../errors.ts'
 import { appendEvents } from '../log/append-event.ts'
 import type { Projection } from '../log/projection.ts'
-import { findRealm, readRealm, type Realm, type RealmRow } from './realms.ts'
-import { openMac, type AuthorityZone, type Mac } from './zone.ts'
+import type { NewEvent, StoredEvent } from '../log/record.ts'
+import { readPeppers, type Peppers } from './peppers.ts'
+import { requireProvider } from './providers.ts'
+import { lockRealm } from './realms.ts'
+import { checkDailyQuota } from './staff.ts'
+import { configured, dayOf, type Actor, type AuthorityZone } from './zone.ts'
 
-/** Whose key it is: of an app, which swaps codes and tokens, or of a health system, which issues codes. */
-export type ApiKeyType = 'device' | 'admin'
+/** Whose key it is: of an app, which swaps codes and tokens; of a health system, which issues codes; of whoever reads statistics. */
+export type ApiKeyType = 'device' | 'admin' | 'stats'
 
 /** The types. */
-export const API_KEY_TYPES: readonly ApiKeyType[] = ['device', 'admin']
+export const API_KEY_TYPES: readonly ApiKeyType[] = ['device', 'admin', 'stats']
 
-/** Who sent a request. */
-export interface Caller {
-  readonly realm: Realm
-  /** The prefix of the API key. */
-  readonly apiKey: string
-}
-
-/** What the log keeps of a key. */
-interface ApiKeyContent {
+/** An API key as it is known afterwards. */
+export interface ApiKey {
+  /** The part that finds it, and names it. */
   readonly prefix: string
   readonly realm: string
   readonly type: ApiKeyType
+  /** What people call it; may be empty. */
+  readonly name: string
+  /** Whose codes it issues; null for the realm's own. */
+  readonly provider: string | null
+  /** Codes a day; null for what the realm says. */
+  readonly dailyQuota: number | null
+  /** Unix seconds; null for never. */
+  readonly expiresAt: number | null
+  readonly revoked: boolean
+  /** Days since the epoch; null before its first use. */
+  readonly lastUsedDay: number | null
+}
+
+/** A key with what recognises it. */
+export interface StoredApiKey extends ApiKey {
   readonly mac: Uint8Array
+  readonly pepper: number
 }
 
 const ADDED = 'api-key.added'
+const REVOKED = 'api-key.revoked'
+const USED = 'api-key.used'
 
 // 64 bits find the key, 256 bits open.
 const PREFIX_BYTES = 8
 const SECRET_BYTES = 32
 const API_KEY = /^([A-Za-z0-9_-]{11})\.[A-Za-z0-9_-]{43}$/
 
+/** What an API key is made of. */
+export type NewApiKey = Pick<ApiKey, 'realm' | 'type'> &
+  Partial<Pick<ApiKey, 'name' | 'provider' | 'dailyQuota' | 'expiresAt'>>
+
+/** Events and the table hold everything but what changes. */
+type ApiKeyContent = Omit<StoredApiKey, 'revoked' | 'lastUsedDay'>
+
 /**
  * Makes an API key of a realm.
  *
  * @returns the key, `<prefix>.<secret>` in base64url: nobody can tell it again
- * @throws TocsinError `realm_unknown`
+ * @throws TocsinError `realm_unknown`, `provider_unknown`, `api_key_invalid`
  */
 export async function addApiKey(
   zone: AuthorityZone,
-  { realm, type }: { readonly realm: string; readonly type: ApiKeyType },
+  { realm, type, name = '', provider = null, dailyQuota = null, expiresAt = null }: NewApiKey,
+  by: Actor,
   now: Date,
 ): Promise<string> {
+  if (!/^[^\p{Cc}\ufeff]{0,100}$/u.test(name) || !name.isWellFormed())
+    throw new TocsinError('api_key_invalid', 'The name must have at most 100 characters.')
+  if (expiresAt !== null && !(Number.isSafeInteger(expiresAt) && expiresAt * 1000 > now.getTime()))
+    throw new TocsinError('api_key_invalid', 'The time at which the key expires must be ahead.')
+  checkDailyQuota(dailyQuota)
   const prefix = randomBytes(PREFIX_BYTES).toString('base64url')
   const apiKey = `${prefix}.${randomBytes(SECRET_BYTES).toString('base64url')}`
+  const peppers = await readPeppers(zone.db, zone.masterKey, now)
+  const mac = peppers.under(peppers.version, 'api key', apiKey)
   await zone.db.transaction(async (tx) => {
-    if ((await findRealm(tx, realm)) === undefined)
-      throw new TocsinError('realm_unknown', `There is no realm "${realm}".`)
-    const mac = await openMac(tx, zone.masterKey)
-    const content: ApiKeyContent = { prefix, realm, type, mac: mac('api key', apiKey) }
-    await appendEvents(
-      tx,
-      zone.writer,
-      [{ type: ADDED, parts: [{ retention: 'configuration', content }] }],
-      now,
-    )
+    await lockRealm(tx, realm)
+    if (provider !== null && (await requireProvider(tx, realm, provider)).state === 'closed')
+      throw new TocsinError('api_key_invalid', 'The provider is closed: its keys would not count.')
+    const content = {
+      prefix,
+      realm,
+      type,
+      name,
+      provider,
+      dailyQuota,
+      expiresAt,
+      mac,
+      pepper: peppers.version,
+    } satisfies ApiKeyContent
+    await appendEvents(tx, zone.writer, [configured(ADDED, { ...content, by })], now)
   })
   return apiKey
 }
 
 /**
- * Who sent an API key.
+ * Revokes a key: every process refuses it within a second.
  *
+ * @throws TocsinError `api_key_unknown`
+ */
+export function revokeApiKey(
+  zone: AuthorityZone,
+  realm: string,
+  prefix: string,
+  by: Actor,
+  now: Date,
+): Promise<void> {
+  return zone.db.transaction(async (tx) => {
+    await lockRealm(tx, realm)
+    const key = (await listApiKeys(tx, realm)).find((each) => each.prefix === prefix)
+    if (key === undefined)
+      throw new TocsinError('api_key_unknown', 'The realm has no API key of this prefix.')
+    if (key.revoked) return
+    await appendEvents(tx, zone.writer, [configured(REVOKED, { prefix, by })], now)
+  })
+}
+
+/** A key was used on a day on which it had not been used before. */
+export function apiKeyUsed(prefix: string): NewEvent {
+  return { type: USED, parts: [{ retention: 'audit', content: { prefix } }] }
+}
+
+/** The keys of a realm, or of all realms. */
+export async function listApiKeys(db: Queryable, realm: string | null): Promise<StoredApiKey[]> {
+  const { rows } = await db.query<StoredApiKey>(
+    sql`select prefix, realm, type, name, provider, daily_quota as "dailyQuota", expires_at as "expiresAt", revoked,
+          last_used_day as "lastUsedDay", mac, pepper
+        from api_key where realm = ${realm} or ${realm}::text is null order by realm, name, prefix`,
+  )
+  return rows
+}
+
+/** The prefix of a text that has the form of an API key. */
+export function prefixIn(sent: string | undefined): string | undefined {
+  return API_KEY.exec(sent ?? '')?.[1]
+}
+
+/**
+ * The key that was sent.
+ *
+ * @param known by prefix
  * @param type the type that the request needs
  * @throws TocsinError `unauthorized` whatever is wrong with the key
  */
-export async function findCaller(
-  db: Queryable,
-  mac: Mac,
-  apiKey: string | undefined,
+export function recogniseApiKey(
+  known: ReadonlyMap<string, StoredApiKey>,
+  peppers: Peppers,
+  sent: string | undefined,
   type: ApiKeyType,
-): Promise<Caller> {
-  const [, prefix] = API_KEY.exec(apiKey ?? '') ?? []
-  if (apiKey === undefined || prefix === undefined) throw new TocsinError('unauthorized')
-  const { rows } = await db.query<RealmRow & { mac: Uint8Array; type: string }>({
-    name: 'find-caller',
-    text: `select api_key.mac, api_key.type, name, issuer, audience, kid, public_key
-           from api_key join realm on realm.name = api_key.realm where prefix = $1`,
-    values: [prefix],
-  })
-  const row = rows[0]
-  const given = mac('api key', apiKey)
-  if (row === undefined || !timingSafeEqual(row.mac, given) || row.type !== type)
+  now: Date,
+): StoredApiKey {
+  const key = known.get(prefixIn(sent) ?? '')
+  if (sent === undefined || key === undefined || key.revoked) throw new TocsinError('unauthorized')
+  // The pepper of one that has expired may be gone.
+  if (key.expiresAt !== null && key.expiresAt * 1000 <= now.getTime())
     throw new TocsinError('unauthorized')
-  return { realm: readRealm(row), apiKey: prefix }
+  const isOurs = timingSafeEqual(key.mac, peppers.under(key.pepper, 'api key', sent))
+  if (!isOurs || key.type !== type) throw new TocsinError('unauthorized')
+  return key
 }
 
 /** Writes the table of API keys. */
 export const apiKeyProjection: Projection = {
-  types: [ADDED],
+  types: [ADDED, REVOKED, USED],
   tables: ['api_key'],
   async apply(tx, events) {
-    for (const event of events) await insertApiKey(tx, event.parts[0]?.content as ApiKeyContent)
+    for (const event of events) await applyOne(tx, event)
   },
 }
 
-async function insertApiKey(tx: Transaction, key: ApiKeyContent): Promise<void> {
+async function applyOne(tx: Transaction, { type, parts, grain }: StoredEvent): Promise<void> {
+  const content = parts[0]?.content
+  // Erased: the last use is as long ago as nobody need know.
+  if (content === undefined) return
+  if (type === REVOKED) {
+    const { prefix } = content as { prefix: string }
+    await tx.query(sql`update api_key set revoked = true where prefix = ${prefix}`)
+  } else if (type === USED) {
+    const { prefix } = content as { prefix: string }
+    // The event's own day, which no clock turns back, is the one by which it is erased.
+    const day = dayOf(new Date(grain * 1000))
+    await tx.query(
+      sql`update api_key set last_used_day = greatest(last_used_day, ${day}::integer) where prefix = ${prefix}`,
+    )
+  } else await insertApiKey(tx, content as Partial<ApiKeyContent>)
+}
+
+async function insertApiKey(tx: Transaction, key: Partial<ApiKeyContent>): Promise<void> {
   await tx.query(
-    sql`insert into api_key (prefix, realm, type, mac) values (${key.prefix}, ${key.realm}, ${key.type}, ${key.mac})`,
+    sql`insert into api_key (prefix, realm, type, name, provider, daily_quota, expires_at, mac, pepper)
+        values (${key.prefix}, ${key.realm}, ${key.type}, ${key.name ?? ''}, ${key.provider ?? null},
+                ${key.dailyQuota ?? null}::integer, ${key.expiresAt ?? null}::bigint, ${key.mac}, ${key.pepper ?? 1})`,
   )
 }

@@ -1,27 +1,59 @@
-// Authorize: verification codes and their tokens as the log keeps them, and the table that follows; promises to hold neither a code nor a token.
+// Authorize: verification codes and their tokens as the log keeps them; promises that no event holds a code, a token, or what a certificate covers.
 
-import type { Transaction } from '../db/database.ts'
 import type { ReportType } from '../format/report-type.ts'
-import type { Projection } from '../log/projection.ts'
-import type { NewEvent, StoredEvent } from '../log/record.ts'
+import type { NewEvent, Part } from '../log/record.ts'
+import { statPart, type StatCount } from './stat-counts.ts'
+import type { Actor } from './zone.ts'
 
-/** A code when it is issued. Times are unix seconds, dates YYYY-MM-DD. */
-export interface IssuedCode {
-  readonly realm: string
-  /** Lower case. */
-  readonly uuid: string
-  /** HMACs of its short and its long form. */
-  readonly codeMac: Uint8Array
-  readonly longCodeMac: Uint8Array
+/** A code by the event that issued it, and its place there. */
+export interface CodeId {
+  readonly seq: number
+  readonly place: number
+}
+
+/** What a code stands for. Dates are YYYY-MM-DD. */
+export interface TestResult {
   readonly testType: ReportType
   readonly symptomDate: string | null
   readonly testDate: string | null
+}
+
+/** A code when it is issued, without its secrets. Times are unix seconds. */
+export interface IssuedCode extends TestResult {
+  readonly realm: string
+  /** Lower case. */
+  readonly uuid: string
   readonly expiresAt: number
   readonly longExpiresAt: number
-  /** The prefix of the API key that asked for it. */
-  readonly apiKey: string
+  /** How long its short form lives, seconds. */
+  readonly shortLife: number
+  /** Whose it is; null for the realm's own. */
+  readonly provider: string | null
+  /** The prefix of the API key that asked for it, or the member of staff. */
+  readonly apiKey: string | null
+  readonly staff: string | null
   /** What the caller's own system says of who asked. */
   readonly externalIssuer: string | null
+  /** Whether only the phone that asked for it may claim it. */
+  readonly needsNonce: boolean
+}
+
+/** What recognises a code: HMACs under one pepper. */
+export interface CodeSecrets {
+  readonly pepper: number
+  readonly codeMac: Uint8Array
+  readonly longCodeMac: Uint8Array | null
+  /** Of the nonce that it is bound to. */
+  readonly nonceMac: Uint8Array | null
+}
+
+/** The phone that reported itself. */
+export interface ReportedPhone {
+  readonly realm: string
+  readonly phoneMac: Uint8Array
+  readonly pepper: number
+  /** Days since the epoch: from when on it may do so again. */
+  readonly forgetDay: number
 }
 
 /** The token that a code was swapped for. */
@@ -32,110 +64,125 @@ export interface Token {
   readonly expiresAt: number
 }
 
-const ISSUED = 'code.issued'
-const CLAIMED = 'code.claimed'
-const CERTIFIED = 'code.certified'
+export const ISSUED = 'code.issued'
+export const CLAIMED = 'code.claimed'
+export const CERTIFIED = 'code.certified'
+export const FAILED = 'code.failed'
+export const EXPIRED = 'code.expired'
+export const ACTIVATED = 'code.activated'
+export const INVALIDATED = 'code.invalidated'
 
 /** A code was issued. */
-export function codeIssued(code: IssuedCode): NewEvent {
-  return { type: ISSUED, parts: [{ retention: 'code', content: code }] }
+export function codeIssued(
+  code: IssuedCode,
+  secrets: CodeSecrets,
+  phone: ReportedPhone | undefined,
+  counts: readonly StatCount[],
+): NewEvent {
+  const parts: Part[] = [
+    { retention: 'code', content: code },
+    { retention: 'code-secret', content: secrets },
+    statPart(counts),
+  ]
+  if (phone !== undefined) parts.push({ retention: 'phone', content: phone })
+  return { type: ISSUED, parts }
 }
 
-/** A code was swapped for a token. @param code the number of the event that issued it */
-export function codeClaimed(code: number, token: Token): NewEvent {
-  const content: ClaimedContent = { code, tokenId: token.id, expiresAt: token.expiresAt }
-  return { type: CLAIMED, parts: [{ retention: 'code', content }] }
-}
-
-/** A code's token was swapped for a certificate. @param code the number of the event that issued it */
-export function codeCertified(code: number, keysMac: Uint8Array): NewEvent {
-  const content: CertifiedContent = { code, keysMac }
-  return { type: CERTIFIED, parts: [{ retention: 'code', content }] }
-}
-
-interface ClaimedContent {
-  readonly code: number
+export interface ClaimedContent extends CodeId {
   readonly tokenId: Uint8Array
   readonly expiresAt: number
+  /** Of the phone that may have the same token again; null for none. */
+  readonly nonceMac: Uint8Array | null
 }
 
-interface CertifiedContent {
-  readonly code: number
+/** A part for what is counted, where anything is. */
+function countsOf(counts: readonly StatCount[]): Part[] {
+  return counts.length === 0 ? [] : [statPart(counts)]
+}
+
+/** A code was swapped for a token; the one before, if any, has ended. */
+export function codeClaimed(
+  { seq, place }: CodeId,
+  token: Token,
+  nonceMac: Uint8Array | null,
+  counts: readonly StatCount[],
+): NewEvent {
+  const content: ClaimedContent = {
+    seq,
+    place,
+    tokenId: token.id,
+    expiresAt: token.expiresAt,
+    nonceMac,
+  }
+  const claimed: CodeId = { seq, place }
+  const parts: Part[] = [{ retention: 'token', content }, ...countsOf(counts)]
+  // The first claim alone is counted; that there was one is known for longer than the token.
+  if (counts.length > 0) parts.push({ retention: 'code', content: claimed })
+  return { type: CLAIMED, parts }
+}
+
+export interface CertifiedContent extends CodeId {
   readonly keysMac: Uint8Array
 }
 
-/** Writes the table of codes. */
-export const codeProjection: Projection = {
-  types: [ISSUED, CLAIMED, CERTIFIED],
-  tables: ['verification_code'],
-  async apply(tx, events) {
-    const contents = (type: string) => events.filter((event) => event.type === type)
-    // A code goes through these in this order and never back, so that a page of events may be written type by type.
-    await insertIssued(tx, contents(ISSUED))
-    await markClaimed(tx, contents(CLAIMED))
-    await markCertified(tx, contents(CERTIFIED))
-  },
+export interface HandleContent extends CodeId {
+  readonly handle: string
 }
 
-/** Thrown when the realm has a code with this uuid, short form or long form already. */
-export class AlreadyIssued extends Error {
-  override readonly name = 'AlreadyIssued'
-}
-
-async function insertIssued(tx: Transaction, events: readonly StoredEvent[]): Promise<void> {
-  if (events.length === 0) return
-  const codes = events.map((event) => event.parts[0]?.content as IssuedCode)
-  const { rowCount } = await tx.query({
-    name: 'insert-codes',
-    text: `insert into verification_code
-             (seq, realm, uuid, code_mac, long_code_mac, test_type, symptom_date, test_date,
-              expires_at, long_expires_at, api_key, external_issuer)
-           select * from unnest($1::bigint[], $2::text[], $3::uuid[], $4::bytea[], $5::bytea[], $6::text[], $7::date[], $8::date[],
-                                $9::bigint[], $10::bigint[], $11::text[], $12::text[])
-           on conflict do nothing`,
-    values: [
-      events.map((event) => event.seq),
-      codes.map((code) => code.realm),
-      codes.map((code) => code.uuid),
-      codes.map((code) => code.codeMac),
-      codes.map((code) => code.longCodeMac),
-      codes.map((code) => code.testType),
-      codes.map((code) => code.symptomDate),
-      codes.map((code) => code.testDate),
-      codes.map((code) => code.expiresAt),
-      codes.map((code) => code.longExpiresAt),
-      codes.map((code) => code.apiKey),
-      codes.map((code) => code.externalIssuer),
+/** A code's token was swapped for a certificate, which carries the handle. */
+export function codeCertified(
+  { seq, place }: CodeId,
+  keysMac: Uint8Array,
+  handle: string,
+  counts: readonly StatCount[],
+): NewEvent {
+  const certified: CertifiedContent = { seq, place, keysMac }
+  const carried: HandleContent = { seq, place, handle }
+  return {
+    type: CERTIFIED,
+    parts: [
+      { retention: 'token', content: certified },
+      { retention: 'code', content: carried },
+      statPart(counts),
     ],
-  })
-  // An error of PostgreSQL's own would write the uuid into its log.
-  if (rowCount !== codes.length) throw new AlreadyIssued()
+  }
 }
 
-async function markClaimed(tx: Transaction, events: readonly StoredEvent[]): Promise<void> {
-  if (events.length === 0) return
-  const claims = events.map((event) => event.parts[0]?.content as ClaimedContent)
-  await tx.query({
-    name: 'mark-claimed',
-    text: `update verification_code set token_id = claim.token_id, token_expires_at = claim.expires_at
-           from unnest($1::bigint[], $2::bytea[], $3::bigint[]) as claim(code, token_id, expires_at)
-           where seq = claim.code`,
-    values: [
-      claims.map((claim) => claim.code),
-      claims.map((claim) => claim.tokenId),
-      claims.map((claim) => claim.expiresAt),
-    ],
-  })
+/** A code could not be told to whom it was for: it is as if it had never been. */
+export function codeFailed({ seq, place }: CodeId, counts: readonly StatCount[]): NewEvent {
+  return { type: FAILED, parts: [{ retention: 'code', content: { seq, place } }, statPart(counts)] }
 }
 
-async function markCertified(tx: Transaction, events: readonly StoredEvent[]): Promise<void> {
-  if (events.length === 0) return
-  const certified = events.map((event) => event.parts[0]?.content as CertifiedContent)
-  await tx.query({
-    name: 'mark-certified',
-    text: `update verification_code set keys_mac = certified.keys_mac
-           from unnest($1::bigint[], $2::bytea[]) as certified(code, keys_mac)
-           where seq = certified.code`,
-    values: [certified.map((each) => each.code), certified.map((each) => each.keysMac)],
-  })
+export interface ExpiredContent extends CodeId {
+  readonly at: number
+  readonly by: Actor
+}
+
+/** A code was ended before its time. @param at unix seconds */
+export function codeExpired({ seq, place }: CodeId, at: number, by: Actor): NewEvent {
+  const content: ExpiredContent = { seq, place, at, by }
+  return { type: EXPIRED, parts: [{ retention: 'code', content }] }
+}
+
+export interface ActivatedContent extends CodeId {
+  readonly symptomDate: string | null
+  readonly testDate: string | null
+  readonly by: Actor
+}
+
+/** A code of a batch was activated by the lab. */
+export function codeActivated(content: ActivatedContent): NewEvent {
+  return { type: ACTIVATED, parts: [{ retention: 'code', content }] }
+}
+
+/** Codes that don't count any more: all that were issued by then. */
+export type InvalidatedContent = { readonly by: Actor } & (
+  | ({ readonly scope: 'code' } & CodeId)
+  | { readonly scope: 'batch'; readonly batch: string }
+  | { readonly scope: 'provider'; readonly realm: string; readonly provider: string }
+)
+
+export function codesInvalidated(content: InvalidatedContent): NewEvent {
+  const retention = content.scope === 'code' ? 'code' : 'configuration'
+  return { type: INVALIDATED, parts: [{ retention, content }] }
 }

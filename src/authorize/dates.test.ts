@@ -40,6 +40,21 @@ test('where a negative offset says that it is still yesterday, one day more of t
   assert.equal(codeOf('symptomDate', '2026-11-26', 720, now), 'invalid_date')
 })
 
+test('the day counts as it is where the person is, whichever sign the offset has', () => {
+  // Before and after midnight of UTC: an hour to the west it is still yesterday, an hour to the east already tomorrow.
+  for (const offset of [60, -60]) {
+    assert.equal(codeOf('testDate', '2026-11-26', offset, '2026-11-25T23:30:00Z'), '2026-11-26')
+    assert.equal(codeOf('testDate', '2026-11-26', offset, '2026-11-25T22:59:59Z'), 'invalid_date')
+    assert.equal(codeOf('testDate', '2026-10-27', offset, '2026-11-25T00:30:00Z'), '2026-10-27')
+  }
+  assert.equal(codeOf('testDate', '2026-10-27', 60, '2026-11-25T01:00:00Z'), 'invalid_date')
+  // Nowhere is it further: what is sent instead buys no more days.
+  for (const offset of [841, 100_000, -100_000, 1e300]) {
+    assert.equal(codeOf('testDate', '2026-11-26', offset, '2026-11-25T09:59:59Z'), 'invalid_date')
+    assert.equal(codeOf('testDate', '2026-11-26', offset, '2026-11-25T10:00:00Z'), '2026-11-26')
+  }
+})
+
 test('a date that was not given is none', () => {
   assert.equal(checkDate('testDate', '', 0, new Date('2026-11-25T12:00:00Z')), null)
 })

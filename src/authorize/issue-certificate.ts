@@ -1,51 +1,76 @@
-// Authorize: POST /api/certificate, a phone swaps a token for a certificate over its keys; promises certificates over one set of keys for a token, however often it is asked.
+// Authorize: POST /api/certificate, a phone swaps a token for a certificate over its keys; promises that a token serves one set of keys, as often as it is asked for that until the token ends.
 
 import { timingSafeEqual } from 'node:crypto'
+import type { Transaction } from '../db/database.ts'
 import { TocsinError } from '../errors.ts'
 import { decodeBase64 } from '../format/bytes.ts'
-import { appendEvents } from '../log/append-event.ts'
 import { parseJsonObject, readText } from '../operate/read-json.ts'
-import { findCaller } from './api-keys.ts'
+import { refuseWhileClosed, type Caller } from './callers.ts'
+import type { Decision } from './code-desk.ts'
 import { codeCertified } from './codes.ts'
 import type { AuthorizeContext } from './context.ts'
 import { intervalOfDate } from './dates.ts'
-import { lockCodeOfToken } from './lock-codes.ts'
-import type { Realm } from './realms.ts'
-import { answer, type AuthorizeReply } from './reply.ts'
+import { chooseHandle } from './handles.ts'
+import { isActive } from './known.ts'
+import type { VerificationCode } from './lock-codes.ts'
+import { answer, type AuthorizeReply, type AuthorizeRequest } from './reply.ts'
+import { countCertified, countFailure, systemOf } from './stat-counts.ts'
 import { subjectOf, type TestResult } from './tokens.ts'
+import { dayOf } from './zone.ts'
 
 /** Handles one request, from its body to its reply. */
 export function issueCertificate(
   context: AuthorizeContext,
-  apiKey: string | undefined,
-  body: Uint8Array,
+  request: AuthorizeRequest,
 ): Promise<AuthorizeReply> {
   return answer('token_invalid', async () => {
-    const { realm } = await findCaller(context.db, context.mac, apiKey, 'device')
-    const request = parseCertificateRequest(body)
-    const now = context.now()
-    const { id, result } = context.tokens.open(request.token, now)
-    const keysHmac = readKeysHmac(request.ekeyhmac)
-    const signer = await context.certificateSigner(realm)
-    const certificate = signer.sign(claimsOf(realm, result, request.ekeyhmac, now))
-    // Last, so that whatever goes wrong before leaves the token as it was.
-    await useToken(
-      context,
-      realm.name,
-      { id, result, keysMac: context.mac('keys', id, keysHmac) },
-      now,
-    )
-    return { certificate }
+    const caller = await context.findCaller(request.apiKey, 'device')
+    refuseWhileClosed(caller.realm)
+    const { now } = context
+    try {
+      return { certificate: await certify(context, caller, request.body) }
+    } catch (error) {
+      if (error instanceof TocsinError && REFUSED_TOKENS.has(error.code)) {
+        const place = { realm: caller.realm.name, day: dayOf(now()) }
+        context.failures.add(countFailure(place, 'tokens_invalid', systemOf(request.userAgent)))
+      }
+      throw error
+    }
   })
 }
 
-const FIELDS = new Set(['token', 'ekeyhmac', 'padding'])
+const REFUSED_TOKENS: ReadonlySet<string> = new Set(['token_invalid', 'token_expired'])
+
+async function certify(
+  context: AuthorizeContext,
+  caller: Caller,
+  body: Uint8Array,
+): Promise<string> {
+  const { realm, known } = caller
+  const asked = parseCertificateRequest(body)
+  const tokens = await context.tokens(asked.token)
+  const { id, result } = tokens.open(asked.token, context.now())
+  const keysHmac = readKeysHmac(asked.ekeyhmac)
+  // First, so that a key that is missing leaves the token as it was.
+  const signer = await context.certificateSigner(known, realm)
+  const peppers = await context.peppers()
+  const { handle } = await context.desk({
+    macs: [],
+    tokenId: id,
+    decide: (code, tx, now) => {
+      const own = judgeToken(code, caller, result)
+      const keysMac = peppers.under(own.pepper ?? 0, 'keys', id, keysHmac)
+      return useToken(caller, own, keysMac, tx, now)
+    },
+  })
+  return signer.sign(claimsOf(realm, result, asked.ekeyhmac, handle ?? '', context.now()))
+}
 
 function parseCertificateRequest(body: Uint8Array): {
   readonly token: string
   readonly ekeyhmac: string
 } {
-  const fields = parseJsonObject(body, FIELDS, 'token_invalid')
+  const fields = parseJsonObject(body, 'any', 'token_invalid')
   readText(fields, 'padding')
   return { token: readText(fields, 'token'), ekeyhmac: readText(fields, 'ekeyhmac') }
 }
@@ -56,15 +81,63 @@ function readKeysHmac(ekeyhmac: string): Uint8Array {
   return bytes
 }
 
-/** How long a certificate lives, and how far the key server's clock may be behind ours: seconds. */
-const CERTIFICATE_LIFE = 15 * 60
+/**
+ * The code of a token that counts.
+ *
+ * @throws TocsinError `token_expired` when it was replaced, erased, or must not count any more
+ */
+function judgeToken(
+  code: VerificationCode | undefined,
+  { realm, known }: Caller,
+  result: TestResult,
+): VerificationCode {
+  if (
+    code?.realm !== realm.name ||
+    code.pepper === null ||
+    code.invalidated ||
+    code.batch?.isReady === false ||
+    !isActive(known, realm.name, code.provider) ||
+    subjectOf(code) !== subjectOf(result)
+  )
+    throw new TocsinError('token_expired')
+  return code
+}
+
+/**
+ * Uses a token for a set of keys; for the same set it may be used again, so that a phone whose certificate was lost on the
+ * way gets another, with the same handle.
+ *
+ * @throws TocsinError `token_expired`
+ */
+async function useToken(
+  { known }: Caller,
+  code: VerificationCode,
+  keysMac: Uint8Array,
+  tx: Transaction,
+  now: Date,
+): Promise<Decision> {
+  if (code.keysMac !== undefined) {
+    if (!timingSafeEqual(code.keysMac, keysMac)) throw new TocsinError('token_expired')
+    return { result: { code, handle: code.handle ?? '' }, events: [] }
+  }
+  const day = dayOf(now)
+  const { handle, events } = await chooseHandle(tx, known, code, day)
+  const counts = countCertified({ realm: code.realm, day }, code.testType === 'user-report')
+  return {
+    result: { code, handle },
+    events: [...events, codeCertified(code, keysMac, handle, counts)],
+  }
+}
+
+/** How far the key server's clock may be behind ours: seconds. */
 const CLOCK_SKEW = 5
 
 /** The claims of a certificate. @param tekmac the HMAC of the keys, exactly as the phone sent it */
 function claimsOf(
-  realm: Realm,
+  realm: Caller['realm'],
   { testType, symptomDate }: TestResult,
   tekmac: string,
+  issuerHandle: string,
   now: Date,
 ): Record<string, unknown> {
   const seconds = Math.floor(now.getTime() / 1000)
@@ -73,31 +146,10 @@ function claimsOf(
     aud: realm.audience,
     iat: seconds - CLOCK_SKEW,
     nbf: seconds - CLOCK_SKEW,
-    exp: seconds + CERTIFICATE_LIFE,
+    exp: seconds + realm.settings.certificateLife,
     reportType: testType,
     ...(symptomDate === null ? {} : { symptomOnsetInterval: intervalOfDate(symptomDate) }),
     tekmac,
+    ...(issuerHandle === '' ? {} : { issuerHandle }),
   }
-}
-
-/**
- * Uses a token for a set of keys; for the same set it may be used again, so that a phone whose certificate was lost on the
- * way gets another.
- *
- * @throws TocsinError `token_expired`
- */
-function useToken(
-  context: AuthorizeContext,
-  realm: string,
-  token: { readonly id: Uint8Array; readonly result: TestResult; readonly keysMac: Uint8Array },
-  now: Date,
-): Promise<void> {
-  return context.db.transaction(async (tx) => {
-    const code = await lockCodeOfToken(tx, realm, token.id)
-    if (code === undefined || subjectOf(code) !== subjectOf(token.result))
-      throw new TocsinError('token_expired')
-    if (code.keysMac === undefined)
-      await appendEvents(tx, context.writer, [codeCertified(code.seq, token.keysMac)], now)
-    else if (!timingSafeEqual(code.keysMac, token.keysMac)) throw new TocsinError('token_expired')
-  })
 }

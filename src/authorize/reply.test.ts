@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { TocsinError, type ErrorCode } from '../errors.ts'
-import { answer, refuseRequest } from './reply.ts'
+import { answer, padded, refuseRequest } from './reply.ts'
 
 const refuse = (code: ErrorCode, sentence?: string) => {
   const { status, body } = refuseRequest(new TocsinError(code, sentence), 'unparsable_request')
@@ -36,7 +36,17 @@ test('codes that existing apps know otherwise', () => {
     errorCode: 'unsupported_test_type',
     error_code: 'unsupported_test_type',
   })
-  assert.equal(refuse('texts_not_offered').errorCode, '')
+  for (const code of [
+    'texts_not_offered',
+    'bulk_not_offered',
+    'code_used',
+    'too_many_guesses',
+  ] as const)
+    assert.equal(refuse(code).errorCode, '')
+  assert.deepEqual(
+    [refuse('maintenance').status, refuse('maintenance').errorCode],
+    [429, 'maintenance_mode'],
+  )
   assert.equal(refuse('unavailable').errorCode, 'internal_server_error')
   assert.equal(refuse('unavailable').status, 503)
   assert.equal(refuse('internal_error').errorCode, 'internal_server_error')
@@ -55,20 +65,31 @@ test('a request that never got here is refused like one that could not be read',
   }
 })
 
-test('success and refusal carry 1 to 2 KiB of padding, never of one length', async () => {
-  const lengths = new Set<number>()
-  for (let index = 0; index < 100; index++)
-    for (const reply of [
-      await answer('token_invalid', async () => ({ done: true })),
-      await answer('token_invalid', async () => {
+test('success and refusal, short and long, have 2,400 to 4,799 characters, all equally likely', async () => {
+  const kinds = [
+    () => answer('token_invalid', async () => ({ done: true })),
+    () => answer('token_invalid', async () => ({ certificate: 'a'.repeat(449) })),
+    () =>
+      answer('token_invalid', async () => {
         throw new TocsinError('token_invalid')
       }),
-    ]) {
-      const { length } = Buffer.from(String(reply.body['padding']), 'base64')
-      assert.ok(length >= 1024 && length < 2048, `${length}`)
-      lengths.add(length)
-    }
-  assert.ok(lengths.size > 100)
+  ]
+  for (const kind of kinds) {
+    const lengths: number[] = []
+    for (let index = 0; index < 2_000; index++)
+      lengths.push(JSON.stringify((await kind()).body).length)
+    assert.ok(Math.min(...lengths) >= 2_400 && Math.min(...lengths) < 2_430)
+    assert.ok(Math.max(...lengths) < 4_800 && Math.max(...lengths) >= 4_770)
+    assert.ok(new Set(lengths).size > 1_000)
+    const mean = lengths.reduce((sum, length) => sum + length) / lengths.length
+    // A mean of so many is this far off once in a million times.
+    assert.ok(Math.abs(mean - 3_599.5) < 76, `${mean}`)
+  }
+})
+
+test('a reply that is long in itself is padded to the next length', () => {
+  const { length } = JSON.stringify(padded({ codes: 'a'.repeat(3_000) }))
+  assert.ok(length >= 4_800 && length < 7_200, `${length}`)
 })
 
 test('what the caller can not mend is thrown: an absent database as such, all else as a defect', async () => {

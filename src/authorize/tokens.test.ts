@@ -6,7 +6,8 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { decodeProtectedHeader, jwtVerify, SignJWT } from 'jose'
 import { createJwtSigner } from './jwt.ts'
-import { createTokens, subjectOf, TOKEN_LIFE } from './tokens.ts'
+import { tokenKeysOf } from './token-keys.ts'
+import { createTokens, openTokens, subjectOf, TOKEN_LIFE } from './tokens.ts'
 
 const keyPair = () => generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
 const { privateKey, publicKey } = keyPair()
@@ -18,7 +19,8 @@ const RESULT = {
   symptomDate: '2026-11-20',
   testDate: '2026-11-22',
 } as const
-const tokens = createTokens(privateKey, 'issuer')
+const keys = tokenKeysOf([privateKey])
+const tokens = createTokens(keys, 'issuer')
 
 const isRefused = (text: string, now = NOW, by = tokens) =>
   assert.throws(() => by.open(text, now), { code: 'token_invalid' }, text)
@@ -76,8 +78,8 @@ test('a token lives until the second in which it expires', () => {
 })
 
 test('a token of another issuer or another key is none of ours', () => {
-  isRefused(createTokens(privateKey, 'other').seal(TOKEN, RESULT))
-  isRefused(createTokens(keyPair().privateKey, 'issuer').seal(TOKEN, RESULT))
+  isRefused(createTokens(keys, 'other').seal(TOKEN, RESULT))
+  isRefused(createTokens(tokenKeysOf([keyPair().privateKey]), 'issuer').seal(TOKEN, RESULT))
 })
 
 test('no character of a token can be changed, left out or added', () => {
@@ -122,4 +124,37 @@ test('a token without our signature is refused, whatever its header says', async
   isRefused(await sign('HS256', Buffer.from(spki)))
   isRefused(await sign('ES256', keyPair().privateKey))
   isRefused(await sign('ES256', privateKey, 'at+jwt'))
+})
+
+test("after a new key the tokens of the old one are read, and new ones are the new key's", () => {
+  const newer = keyPair().privateKey
+  const both = createTokens(tokenKeysOf([privateKey, newer]), 'issuer')
+  const old = tokens.seal(TOKEN, RESULT)
+  assert.deepEqual(both.open(old, NOW), tokens.open(old, NOW))
+  const sealed = both.seal(TOKEN, RESULT)
+  assert.deepEqual(
+    createTokens(tokenKeysOf([newer]), 'issuer').open(sealed, NOW),
+    tokens.open(old, NOW),
+  )
+  isRefused(sealed)
+  isRefused(old, NOW, createTokens(tokenKeysOf([newer]), 'issuer'))
+})
+
+test('whoever reads a token has its key looked for, and unchanged keys make nothing anew', async () => {
+  let current = tokenKeysOf([privateKey])
+  const asked: (string | undefined)[] = []
+  const open = openTokens(
+    {
+      current: async (token) => {
+        asked.push(token)
+        return current
+      },
+    },
+    'issuer',
+  )
+  const first = await open('token')
+  assert.equal(await open(), first)
+  assert.deepEqual(asked, ['token', undefined])
+  current = tokenKeysOf([keyPair().privateKey])
+  assert.notEqual(await open(), first)
 })

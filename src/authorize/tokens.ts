@@ -1,10 +1,9 @@
 // Authorize: the token between code and certificate; promises that it says what was tested and when, and nothing of who.
 
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
 import { TocsinError } from '../errors.ts'
 import { isReportType, type ReportType } from '../format/report-type.ts'
 import type { Token } from './codes.ts'
-import { createJwtSigner } from './jwt.ts'
+import { kidIn, type LiveTokenKeys, type TokenKeys } from './token-keys.ts'
 
 /** What a token says of the test. Dates are YYYY-MM-DD. */
 export interface TestResult {
@@ -25,14 +24,29 @@ export interface Tokens {
 export const TOKEN_LIFE = 24 * 3600
 
 /**
- * @param privateKey P-256
+ * Gives what makes and reads tokens with the keys of the moment. Who has a token to read hands it in: its key may be a new one
+ * of another process.
+ */
+export type OpenTokens = (token?: string) => Promise<Tokens>
+
+/** Tokens with the keys that the database has. @param issuer `iss` and `aud` */
+export function openTokens(live: LiveTokenKeys, issuer: string): OpenTokens {
+  let latest: { readonly keys: TokenKeys; readonly tokens: Tokens } | undefined
+  return async (token) => {
+    const keys = await live.current(token)
+    if (latest?.keys !== keys) latest = { keys, tokens: createTokens(keys, issuer) }
+    return latest.tokens
+  }
+}
+
+/**
+ * @param keys the newest makes tokens; each that is found reads its own
  * @param issuer `iss` and `aud`: tokens come back to whom they came from
  */
-export function createTokens(privateKey: KeyObject, issuer: string): Tokens {
-  const signer = createJwtSigner(privateKey, kidOf(privateKey))
+export function createTokens(keys: TokenKeys, issuer: string): Tokens {
   return {
     seal: (token, result) =>
-      signer.sign({
+      keys.newest().sign({
         iss: issuer,
         aud: issuer,
         iat: token.expiresAt - TOKEN_LIFE,
@@ -41,7 +55,7 @@ export function createTokens(privateKey: KeyObject, issuer: string): Tokens {
         sub: subjectOf(result),
       }),
     open(text, now) {
-      const claims = signer.read(text)
+      const claims = keys.find(kidIn(text) ?? '')?.read(text)
       if (claims === undefined || claims['iss'] !== issuer || claims['aud'] !== issuer)
         throw new TocsinError('token_invalid')
       const { exp, jti, sub } = claims as { exp: number; jti: string; sub: string }
@@ -60,10 +74,4 @@ function readSubject(subject: string): TestResult {
   const [testType, symptomDate, testDate] = subject.split('.')
   if (!isReportType(testType)) throw new TocsinError('token_invalid')
   return { testType, symptomDate: symptomDate || null, testDate: testDate || null }
-}
-
-/** Names the key by its public half, so that a new key gets a new name. */
-function kidOf(privateKey: KeyObject): string {
-  const publicKey = createPublicKey(privateKey).export({ type: 'spki', format: 'der' })
-  return createHash('sha256').update(publicKey).digest().subarray(0, 16).toString('base64url')
 }

@@ -1,11 +1,9 @@
-// Authorize: what its parts need of the authority zone; promises that what is stored of a secret is an HMAC under a key that only this zone has.
+// Authorize: what its parts need of the authority zone; promises that all of them write through one log.
 
-import { createHmac } from 'node:crypto'
-import { encode } from 'cborg'
-import type { Database, Queryable } from '../db/database.ts'
+import type { Database } from '../db/database.ts'
 import type { MasterKey } from '../db/secrets.ts'
-import { zoneSecret } from '../db/zone-secrets.ts'
 import type { LogWriter } from '../log/append-event.ts'
+import type { NewEvent } from '../log/record.ts'
 
 /** The authority zone's data, and the key to its secrets. */
 export interface AuthorityZone {
@@ -14,15 +12,27 @@ export interface AuthorityZone {
   readonly masterKey: MasterKey
 }
 
-/** HMAC-SHA256 over values, bound to the purpose that they serve: 32 bytes. */
-export type Mac = (purpose: MacPurpose, ...values: readonly (string | Uint8Array)[]) => Uint8Array
+/**
+ * Who did something, for the log: `key:` and the prefix of an API key, `staff:` and the name of a member of staff, or `command`.
+ */
+export type Actor = `key:${string}` | `staff:${string}` | 'command'
 
-/** What is looked up or recognised by its HMAC alone. */
-export type MacPurpose = 'api key' | 'code' | 'keys'
+/** An event of configuration: what was done, and by whom. */
+export function configured(
+  type: string,
+  content: { readonly by: Actor } & Readonly<Record<string, unknown>>,
+): NewEvent {
+  return { type, parts: [{ retention: 'configuration', content }] }
+}
 
-/** The zone's HMAC; its key is made with the first use. */
-export async function openMac(db: Queryable, masterKey: MasterKey): Promise<Mac> {
-  const pepper = await zoneSecret(db, masterKey, 'pepper')
-  // CBOR says where one value ends and the next begins.
-  return (...meaning) => createHmac('sha256', pepper).update(encode(meaning)).digest()
+const DAY_MS = 86_400_000
+
+/** The day of a time, UTC: days since the epoch. */
+export function dayOf(now: Date): number {
+  return Math.floor(now.getTime() / DAY_MS)
+}
+
+/** A provider of a realm as one text; the realm's own codes have the empty provider. */
+export function nameProvider(realm: string, provider: string | null): string {
+  return `${realm} ${provider ?? ''}`
 }

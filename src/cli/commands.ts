@@ -106,9 +106,125 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     summary: 'lists the realms',
     load: async () => (await import('./realm.ts')).realmListCommand,
   },
+  'realm show': {
+    summary: 'a realm: its settings, and what may still be issued today',
+    load: async () => (await import('./realm.ts')).realmShowCommand,
+  },
+  'realm set': {
+    summary: 'changes settings of a realm',
+    load: async () => (await import('./realm.ts')).realmSetCommand,
+  },
+  'realm allow-extra': {
+    summary: 'allows a realm more codes today than its quota',
+    load: async () => (await import('./allow-extra.ts')).realmAllowExtraCommand,
+  },
+  'realm stats-token': {
+    summary: "signs a token for a key server's statistics",
+    load: async () => (await import('./stats-token.ts')).realmStatsTokenCommand,
+  },
+  'realm gateway-secret': {
+    summary: 'makes the secret shared with the gateway for texts',
+    load: async () => (await import('./gateway-secret.ts')).gatewaySecretCommand,
+  },
+  'provider add': {
+    summary: 'adds a provider to a realm',
+    load: async () => (await import('./provider.ts')).providerAddCommand,
+  },
+  'provider set': {
+    summary: 'renames, suspends, closes or reopens a provider',
+    load: async () => (await import('./provider.ts')).providerSetCommand,
+  },
+  'provider list': {
+    summary: 'lists the providers',
+    load: async () => (await import('./provider.ts')).providerListCommand,
+  },
+  'provider invalidate-codes': {
+    summary: 'invalidates all codes of a provider',
+    load: async () => (await import('./provider.ts')).providerInvalidateCommand,
+  },
+  'staff add': {
+    summary: 'adds a member of staff to a realm',
+    load: async () => (await import('./staff.ts')).staffAddCommand,
+  },
+  'staff set': {
+    summary: 'changes a member of staff',
+    load: async () => (await import('./staff.ts')).staffSetCommand,
+  },
+  'staff list': {
+    summary: 'lists the staff',
+    load: async () => (await import('./staff.ts')).staffListCommand,
+  },
   'api-key add': {
     summary: 'makes an API key of a realm, shown once',
     load: async () => (await import('./api-key.ts')).apiKeyAddCommand,
+  },
+  'api-key list': {
+    summary: 'lists API keys and their last use',
+    load: async () => (await import('./api-key.ts')).apiKeyListCommand,
+  },
+  'api-key revoke': {
+    summary: 'refuses an API key from now on',
+    load: async () => (await import('./api-key.ts')).apiKeyRevokeCommand,
+  },
+  'app set': {
+    summary: 'adds or replaces an app that links open',
+    load: async () => (await import('./mobile-app.ts')).appSetCommand,
+  },
+  'app list': {
+    summary: 'lists the apps of a realm',
+    load: async () => (await import('./mobile-app.ts')).appListCommand,
+  },
+  'app remove': {
+    summary: 'removes an app from a realm',
+    load: async () => (await import('./mobile-app.ts')).appRemoveCommand,
+  },
+  'batch make': {
+    summary: 'makes a batch of paper codes and its cards',
+    load: async () => (await import('./batch.ts')).batchMakeCommand,
+  },
+  'batch list': {
+    summary: 'lists batches and the states of their codes',
+    load: async () => (await import('./batch.ts')).batchListCommand,
+  },
+  'batch invalidate': {
+    summary: 'invalidates the codes of a batch',
+    load: async () => (await import('./batch.ts')).batchInvalidateCommand,
+  },
+  'code status': {
+    summary: 'what became of a code',
+    load: async () => (await import('./code.ts')).codeStatusCommand,
+  },
+  'code expire': {
+    summary: 'ends a code that nobody has claimed',
+    load: async () => (await import('./code.ts')).codeExpireCommand,
+  },
+  'code activate': {
+    summary: 'activates the code on a card',
+    load: async () => (await import('./code.ts')).codeActivateCommand,
+  },
+  'code invalidate': {
+    summary: 'invalidates one code',
+    load: async () => (await import('./code.ts')).codeInvalidateCommand,
+  },
+  'key list': {
+    summary: 'lists the keys that sign certificates and texts',
+    load: async () => (await import('./signing-keys.ts')).keyListCommand,
+  },
+  'key rotate': {
+    summary: 'makes the key that follows the one in use',
+    load: async () => (await import('./signing-keys.ts')).keyRotateCommand,
+  },
+  'key destroy': {
+    summary: 'destroys a signing key that is used no more',
+    load: async () => (await import('./signing-keys.ts')).keyDestroyCommand,
+  },
+  'withdrawal list': {
+    summary: 'lists the signed orders to withdraw reports',
+    load: async () => (await import('./withdrawal.ts')).withdrawalListCommand,
+  },
+  'withdrawal show': {
+    summary: 'prints a signed order, for the key server',
+    load: async () => (await import('./withdrawal.ts')).withdrawalShowCommand,
   },
 }
 

@@ -4,6 +4,7 @@ import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { addApiKey, type ApiKeyType } from '../authorize/api-keys.ts'
 import { addRealm, findRealm, type Realm } from '../authorize/realms.ts'
+import { listSigningKeys } from '../authorize/signing-keys.ts'
 import type { Config } from '../config.ts'
 import { writePrivateFile } from '../db/private-file.ts'
 import { TocsinError } from '../errors.ts'
@@ -68,15 +69,18 @@ export async function readDemoKeys(file: string): Promise<DemoKeys | undefined> 
 async function ensureRealm(zones: OpenZones, now: Date): Promise<Realm> {
   const known = await findRealm(zones.authority.db, NAME)
   if (known !== undefined) return known
-  const names = { name: NAME, issuer: 'tocsin-demo', audience: 'tocsin-demo' }
-  return addRealm({ ...zones.authority, masterKey: zones.masterKey }, names, now)
+  // Its one health authority knows its first key alone.
+  const settings = { keyRotationDays: 0, bulk: true }
+  const realm = { name: NAME, issuer: 'tocsin-demo', audience: 'tocsin-demo', settings }
+  return addRealm({ ...zones.authority, masterKey: zones.masterKey }, realm, 'command', now)
 }
 
 async function ensureAuthority(zones: OpenZones, realm: Realm, now: Date): Promise<void> {
   const { db, writer } = zones.key
   if ((await listHealthAuthorities(db)).some((authority) => authority.app === APP)) return
-  const { issuer, audience, kid, publicKey } = realm
-  const keys = [{ kid, publicKey, validFrom: 0 }]
+  const { name, issuer, audience } = realm
+  const signing = await listSigningKeys(zones.authority.db, name, 'certificate')
+  const keys = signing.map(({ kid, publicKey }) => ({ kid, publicKey, validFrom: 0 }))
   await db.transaction((tx) =>
     addHealthAuthority(tx, writer, { app: APP, issuer, audience, regions: [REGION], keys }, now),
   )
@@ -110,7 +114,12 @@ async function ensureStream(
 
 async function makeDemoKeys(file: string, zones: OpenZones, now: Date): Promise<DemoKeys> {
   const make = (type: ApiKeyType) =>
-    addApiKey({ ...zones.authority, masterKey: zones.masterKey }, { realm: NAME, type }, now)
+    addApiKey(
+      { ...zones.authority, masterKey: zones.masterKey },
+      { realm: NAME, type },
+      'command',
+      now,
+    )
   const keys: DemoKeys = {
     app: APP,
     adminKey: await make('admin'),

@@ -113,8 +113,9 @@ async function help(words: readonly string[], output: CommandOutput): Promise<nu
 }
 
 function helpOrUnknown(args: readonly string[], output: CommandOutput): number {
+  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length))
   const list = Object.entries(COMMANDS).map(
-    ([name, { summary }]) => `  ${name.padEnd(20)} ${summary}`,
+    ([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`,
   )
   const help = `tocsin COMMAND [OPTIONS]\n\n${list.join('\n')}\n\nEvery command takes --help and --json.`
   if (args.length === 0 || args[0] === '--help' || args[0] === '-h' || args[0] === 'help') {

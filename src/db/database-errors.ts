@@ -13,6 +13,11 @@ export function isUniqueViolation(error: unknown): boolean {
   return sqlStateOf(error) === '23505'
 }
 
+/** The name of the constraint or index that a statement would have broken; undefined for any other error. */
+export function violatedConstraint(error: unknown): string | undefined {
+  return error instanceof DatabaseError ? error.constraint : undefined
+}
+
 // SQLSTATEs that say the server is away, full, shutting down or closed to connections, not that the statement is wrong.
 const AWAY = /^(08|53|57P0|57014|25006|40001|40P01|55000)/
 

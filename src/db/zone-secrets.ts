@@ -32,7 +32,7 @@ export async function zoneSecret(
 export interface SecretVersion {
   /** Counts from 1; the newest has the highest. */
   readonly version: number
-  /** 32 bytes. */
+  /** 32 bytes, or what was made instead. */
   readonly secret: Uint8Array
   /** The beginning of the day on which it was made, unix seconds; 0 when that is not known. */
   readonly made: number
@@ -59,15 +59,16 @@ export async function secretVersions(
   }))
 }
 
-/** Makes the version that follows `newest` (0 when there is none), unless another process has made it by now. */
+/** Makes the version that follows `newest` (0 when there is none; 32 random bytes, or what `make` gives), unless another process has made it by now. */
 export async function addSecretVersion(
   db: Queryable,
   masterKey: MasterKey,
   name: string,
   newest: number,
   now: Date,
+  make: () => Uint8Array = () => randomBytes(32),
 ): Promise<void> {
-  const wrapped = wrapSecret(masterKey, name, randomBytes(32))
+  const wrapped = wrapSecret(masterKey, name, make())
   const made = Math.floor(now.getTime() / 86_400_000) * 86_400
   // A process that was held up since it read `newest` must not bring back a number that was destroyed.
   await db.query(

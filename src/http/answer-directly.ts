@@ -7,7 +7,7 @@ import type {
   ServerResponse,
 } from 'node:http'
 import { Readable, pipeline } from 'node:stream'
-import { pathOf, RETRY_AFTER_SECONDS, type Route, type RouteReply } from './route.ts'
+import { pathOf, queryOf, RETRY_AFTER_SECONDS, type Route, type RouteReply } from './route.ts'
 
 /** What is the same in front of the framework and behind it. */
 export interface Shared {
@@ -52,9 +52,12 @@ async function answer(
     reply = await route.handle({
       method: request.method ?? '',
       path,
+      query: queryOf(request.url ?? ''),
       params: {},
       headers: request.headers as Record<string, string | undefined>,
       body: new Uint8Array(),
+      // What is answered here is a file, whoever asks.
+      address: () => '',
     })
   } catch (error) {
     reply = shared.refuse(route, error)

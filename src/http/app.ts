@@ -4,14 +4,17 @@ import swagger from '@fastify/swagger'
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { REFUSAL_CACHE_CONTROL } from '../distribute/public-paths.ts'
 import { TocsinError, type ErrorCode } from '../errors.ts'
+import { systemClock } from '../operate/clock.ts'
 import type { Logger } from '../operate/logger.ts'
 import type { Metrics } from '../operate/metrics.ts'
 import { answerDirectly } from './answer-directly.ts'
+import { clientAddress } from './client-address.ts'
 import { createServer } from './create-server.ts'
 import { createDecoys, isDecoy } from './decoys.ts'
 import { BEYOND_LIMIT, readBody } from './read-body.ts'
 import {
   pathOf,
+  queryOf,
   RETRY_AFTER_SECONDS,
   type Route,
   type RouteReply,
@@ -35,6 +38,10 @@ export interface AppOptions {
   readonly demo?: boolean
   /** Whether the APIs of both zones are closed for now. */
   readonly maintenance?: boolean
+  /** Proxies of one's own that each request passes. */
+  readonly trustedProxies?: number
+  /** The time of day; the machine's when it is left out. */
+  readonly now?: () => Date
   /** Where requests are counted; nowhere when it is left out. */
   readonly metrics?: Pick<Metrics, 'countRequest' | 'countSubmission'>
 }
@@ -44,10 +51,17 @@ export async function buildApp(
   routes: readonly Route[],
   version: string,
   logger: Logger,
-  { demo = false, maintenance = false, metrics }: AppOptions = {},
+  {
+    demo = false,
+    maintenance = false,
+    metrics,
+    trustedProxies = 0,
+    now = () => systemClock.now(),
+  }: AppOptions = {},
 ): Promise<FastifyInstance> {
   const server: Server = {
     maintenance,
+    trustedProxies,
     finish(reply, route, answer, decoy) {
       // Decoys are no use to anybody but the network's onlookers: counted as what they imitate they would change what the
       // operator learns of real requests, and counted apart they would tell when somebody sent one. So they are not counted.
@@ -56,7 +70,7 @@ export async function buildApp(
         if (answer.submission !== undefined)
           metrics.countSubmission(answer.submission.outcome, answer.submission.keys)
       }
-      return send(reply, answer)
+      return send(reply, answer, now)
     },
     refuse(route, error) {
       const known = asTocsinError(error)
@@ -136,6 +150,7 @@ export async function buildApp(
 /** What all routes of one server share. */
 interface Server {
   readonly maintenance: boolean
+  readonly trustedProxies: number
   /** Sends a reply, and counts it unless it answers a decoy. @returns how long its body is without its padding: characters */
   finish(reply: FastifyReply, route: Route | undefined, answer: RouteReply, decoy: boolean): number
   /** The reply to an error, in the shape of its route; what nobody expected is told to the log. */
@@ -160,9 +175,16 @@ function addRoute(app: FastifyInstance, route: Route, server: Server): void {
       const given: RouteRequest = {
         method: request.method,
         path: pathOf(request.url),
+        query: queryOf(request.url),
         params: request.params as Record<string, string>,
         headers: request.headers as Record<string, string | undefined>,
         body: Buffer.isBuffer(request.body) ? request.body : new Uint8Array(),
+        address: () =>
+          clientAddress(
+            request.headers['x-forwarded-for']?.toString(),
+            request.socket.remoteAddress ?? '',
+            server.trustedProxies,
+          ),
       }
       const decoy = decoys !== undefined && isDecoy(route, given.headers)
       let answer: RouteReply
@@ -172,6 +194,8 @@ function addRoute(app: FastifyInstance, route: Route, server: Server): void {
       } catch (error) {
         answer = server.refuse(route, error)
       }
+      if (!decoy && answer.status >= 400 && answer.status < 500 && route.chaff?.pacesRefusals)
+        await decoys?.pace(performance.now() - began)
       const length = server.finish(reply, route, answer, decoy)
       if (!decoy)
         decoys?.observe({
@@ -222,9 +246,17 @@ function refuseOtherMethods(app: FastifyInstance, routes: readonly Route[]): voi
 }
 
 /** @returns how long the body is without its padding: characters; 0 for what is not JSON */
-function send(reply: FastifyReply, { status, headers, json, body }: RouteReply): number {
-  const retryAfter = RETRY_AFTER_SECONDS[status]
-  if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
+function send(
+  reply: FastifyReply,
+  { status, headers, json, body, retryAfter = RETRY_AFTER_SECONDS[status] }: RouteReply,
+  now: () => Date,
+): number {
+  if (retryAfter !== undefined) {
+    reply.header('retry-after', String(retryAfter))
+    // Existing apps read this one, and as a date.
+    const time = new Date(now().getTime() + retryAfter * 1000)
+    reply.header('x-retry-after', time.toUTCString())
+  }
   reply.code(status).headers(headers ?? {})
   if (json === undefined) {
     reply.send(body)

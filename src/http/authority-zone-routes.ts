@@ -1,15 +1,28 @@
 // Http: the routes of the authority zone; promises that none of them sees a diagnosis key.
 
+import { prefixOf } from '../authorize/address-prefix.ts'
+import { checkCodeStatus, expireCode } from '../authorize/code-status.ts'
 import type { AuthorizeContext } from '../authorize/context.ts'
+import { issueOne, issueSeveral } from '../authorize/issue-api.ts'
 import { issueCertificate } from '../authorize/issue-certificate.ts'
-import { issueCode } from '../authorize/issue-code.ts'
-import { refuseRequest, type AuthorizeReply, type UnreadableCode } from '../authorize/reply.ts'
+import {
+  padded,
+  refuseRequest,
+  type AuthorizeReply,
+  type AuthorizeRequest,
+  type UnreadableCode,
+} from '../authorize/reply.ts'
 import {
   certificateSchemas,
   issueSchemas,
+  issueSeveralSchemas,
+  expireSchemas,
   refusalSchema,
+  statusSchemas,
+  userReportSchemas,
   verifySchemas,
 } from '../authorize/schemas.ts'
+import { reportYourself } from '../authorize/user-report.ts'
 import { verifyCode } from '../authorize/verify-code.ts'
 import { TocsinError } from '../errors.ts'
 import { imitateFields } from '../operate/chaff.ts'
@@ -17,6 +30,7 @@ import {
   CHAFF_HEADER,
   CLOSED,
   isJson,
+  RETRY_AFTER_SECONDS,
   type Chaff,
   type Route,
   type RouteReply,
@@ -27,8 +41,9 @@ const REFUSALS = {
   400: 'Nothing was changed; `errorCode` says why',
   401: 'The API key was not accepted',
   409: 'A code was issued under this uuid before',
+  404: 'The realm has no code of this uuid',
   412: 'The code is of a test type that the app does not accept',
-  429: CLOSED,
+  429: `${CLOSED}; or too many codes were wrong, or none may be issued today any more`,
   503: 'Busy: try again after the seconds of Retry-After',
 }
 
@@ -36,7 +51,7 @@ const API_KEY = {
   'x-api-key': { type: 'string', description: 'An API key of the realm' },
 }
 
-/** What differs between the three. */
+/** What differs between them. */
 interface Address {
   readonly name: string
   readonly summary: string
@@ -46,11 +61,7 @@ interface Address {
   readonly unreadable: UnreadableCode
   /** What decoys are answered with, where phones send some; the first field is a text that makes up the length. */
   readonly decoy?: { readonly fields: Readonly<Record<string, unknown>>; readonly length: number }
-  handle(
-    context: AuthorizeContext,
-    apiKey: string | undefined,
-    body: Uint8Array,
-  ): Promise<AuthorizeReply>
+  handle(context: AuthorizeContext, request: AuthorizeRequest): Promise<AuthorizeReply>
 }
 
 const ADDRESSES: readonly Address[] = [
@@ -60,7 +71,40 @@ const ADDRESSES: readonly Address[] = [
     schemas: issueSchemas,
     refusals: [400, 401, 409, 429, 503],
     unreadable: 'unparsable_request',
-    handle: issueCode,
+    handle: issueOne,
+  },
+  {
+    name: 'batch-issue',
+    summary: 'Issues several verification codes',
+    schemas: issueSeveralSchemas,
+    refusals: [400, 401, 409, 429, 503],
+    unreadable: 'unparsable_request',
+    handle: issueSeveral,
+  },
+  {
+    name: 'checkcodestatus',
+    summary: 'Tells whether a verification code was claimed',
+    schemas: statusSchemas,
+    refusals: [400, 401, 404, 429, 503],
+    unreadable: '',
+    handle: checkCodeStatus,
+  },
+  {
+    name: 'expirecode',
+    summary: 'Ends a verification code',
+    schemas: expireSchemas,
+    refusals: [400, 401, 404, 429, 503],
+    unreadable: '',
+    handle: expireCode,
+  },
+  {
+    name: 'user-report',
+    summary: 'Sends a verification code to somebody who reports themselves',
+    schemas: userReportSchemas,
+    refusals: [400, 401, 429, 503],
+    unreadable: 'unparsable_request',
+    decoy: { fields: { expiresAt: '', expiresAtTimestamp: 0 }, length: 100 },
+    handle: reportYourself,
   },
   {
     name: 'verify',
@@ -77,7 +121,7 @@ const ADDRESSES: readonly Address[] = [
     schemas: certificateSchemas,
     refusals: [400, 401, 429, 503],
     unreadable: 'token_invalid',
-    decoy: { fields: { certificate: '' }, length: 449 },
+    decoy: { fields: { certificate: '' }, length: 501 },
     handle: issueCertificate,
   },
 ]
@@ -107,7 +151,14 @@ export function authorityZoneRoutes(authorize: AuthorizeContext): Route[] {
     },
     async handle(request) {
       if (!isJson(request)) throw new TocsinError('unsupported_media_type')
-      return toReply(await address.handle(authorize, request.headers['x-api-key'], request.body))
+      return toReply(
+        await address.handle(authorize, {
+          apiKey: request.headers['x-api-key'],
+          body: request.body,
+          addressPrefix: prefixOf(request.address()),
+          userAgent: request.headers['user-agent'] ?? '',
+        }),
+      )
     },
     refuse: (error) => toReply(refuseRequest(error, address.unreadable)),
     ...(address.decoy === undefined ? {} : { chaff: chaffOf(address.decoy) }),
@@ -116,11 +167,17 @@ export function authorityZoneRoutes(authorize: AuthorizeContext): Route[] {
 
 function chaffOf({ fields, length: typical }: NonNullable<Address['decoy']>): Chaff {
   return {
+    pacesRefusals: true,
     typical: { latency: 20, length: typical, isRefusal: false },
-    imitate: (length) => toReply({ status: 200, body: imitateFields(fields, length) }),
+    imitate(length) {
+      const { padding: _, ...imitated } = imitateFields(fields, length)
+      return toReply({ status: 200, body: padded(imitated) })
+    },
   }
 }
 
-function toReply({ status, body }: AuthorizeReply): RouteReply {
-  return { status, json: body }
+function toReply({ status, body, retryAfter }: AuthorizeReply): RouteReply {
+  const seconds = retryAfter ?? RETRY_AFTER_SECONDS[status]
+  if (seconds === undefined) return { status, json: body }
+  return { status, json: body, retryAfter: seconds }
 }

@@ -10,6 +10,13 @@ export interface Decoys {
   handle(request: RouteRequest): Promise<RouteReply>
   /** Takes note of the reply to a real request. */
   observe(reply: ObservedReply): void
+  /**
+   * Holds a refusal back until an accepted request would have been answered: what is refused early, without a commit, must
+   * not tell so.
+   *
+   * @param elapsed milliseconds that it took
+   */
+  pace(elapsed: number): Promise<void>
 }
 
 /** However slow real replies are, a decoy holds its connection no longer than this, in milliseconds. */
@@ -20,6 +27,11 @@ export function createDecoys(chaff: Chaff): Decoys {
   const newest = rememberReplies(chaff.typical)
   return {
     observe: newest.add,
+    async pace(elapsed) {
+      const wanted = Math.min(newest.drawAccepted().latency, LONGEST_MS)
+      // A timer counts whole milliseconds: the rest is left to chance, as it is for those who are accepted.
+      if (wanted > elapsed) await setTimeout(wanted - elapsed)
+    },
     async handle(request) {
       // What a phone's system may send as well is refused as it is for a real request.
       if (!isJson(request)) throw new TocsinError('unsupported_media_type')

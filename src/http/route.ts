@@ -9,10 +9,14 @@ import type { KeyCounts } from '../operate/metrics.ts'
 export interface RouteRequest {
   readonly method: string
   readonly path: string
+  /** Of the target, without its question mark; empty when there is none. */
+  readonly query: string
   readonly params: Readonly<Record<string, string>>
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: Uint8Array
+  /** Where it came from, as far as trusted proxies tell; never to be stored or logged. */
+  address(): string
 }
 
 /** A handler's reply. */
@@ -22,6 +26,8 @@ export interface RouteReply {
   /** A value becomes JSON; bytes, text and streams are sent as they are. */
   readonly json?: unknown
   readonly body?: Uint8Array | Readable | string
+  /** Seconds after which trying again may help; what its status has when left out. */
+  readonly retryAfter?: number
   /** What became of a submission, for the operator's metrics: `accepted` or a code. */
   readonly submission?: { readonly outcome: string; readonly keys: KeyCounts } | undefined
 }
@@ -32,6 +38,8 @@ export interface Chaff {
   readonly typical: ObservedReply
   /** A reply with the status, the headers and the fields of a success. @param length of its JSON text without the padding's characters */
   imitate(length: number): RouteReply
+  /** Whether refusals take as long as what is accepted. */
+  readonly pacesRefusals?: true
 }
 
 /** JSON Schema, as OpenAPI 3.1 takes it. */
@@ -39,7 +47,7 @@ export type Schema = Readonly<Record<string, unknown>>
 
 /** A row of the route table. */
 export interface Route {
-  readonly methods: readonly ('GET' | 'HEAD' | 'POST')[]
+  readonly methods: readonly ('GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE')[]
   readonly url: string
   readonly operationId: string
   readonly summary: string
@@ -72,6 +80,12 @@ export function pathOf(target: string): string {
   const query = target.indexOf('?')
   const path = query < 0 ? target : target.slice(0, query)
   return path.startsWith('/') ? path : path.replace(/^https?:\/\/[^/]*/i, '')
+}
+
+/** The query of a request's target, without its question mark; empty when there is none. */
+export function queryOf(target: string): string {
+  const query = target.indexOf('?')
+  return query < 0 ? '' : target.slice(query + 1)
 }
 
 /** The header of decoys, for the OpenAPI document. */

@@ -1,13 +1,21 @@
 // Http: the one table of routes; promises that everything the service answers is a row here.
 
+import { actorOf } from '../authorize/callers.ts'
+import { lookedUp } from '../authorize/code-status.ts'
 import type { AuthorizeContext } from '../authorize/context.ts'
+import { listMobileApps } from '../authorize/mobile-apps.ts'
 import type { Download, DownloadReply } from '../distribute/serve-files.ts'
+import { appendEvents } from '../log/append-event.ts'
 import type { Health } from '../operate/health.ts'
 import type { StatsContext } from '../submit/stats-v1.ts'
 import type { Submit } from '../submit/submission-thread.ts'
+import { adminRoutes } from './admin-routes.ts'
+import { authorityStatsRoutes, type AuthorityStatsContext } from './authority-stats-routes.ts'
 import { authorityZoneRoutes } from './authority-zone-routes.ts'
+import { deepLinkRoutes, type FindRealmByHost } from './deep-link-routes.ts'
 import { earlierApiRoutes } from './earlier-api-routes.ts'
 import type { HomeDescription } from './home.ts'
+import { jwksRoutes } from './jwks-routes.ts'
 import { keyZoneRoutes } from './key-zone-routes.ts'
 import { operateRoutes } from './operate-routes.ts'
 import { publicRoutes } from './public-routes.ts'
@@ -32,8 +40,44 @@ export function buildRoutes(context: RouteContext): Route[] {
     ...keyZoneRoutes(context.submit),
     ...statsRoutes(context.stats),
     ...authorityZoneRoutes(context.authorize),
+    ...authorityStatsRoutes(statsOf(context.authorize)),
+    ...adminRoutes(context.authorize),
+    ...jwksRoutes(context.authorize),
+    ...deepLinkRoutes(findByHost(context.authorize)),
     ...publicRoutes(context.serveFile),
     ...operateRoutes(context.health, context.describe),
     ...(context.v1alpha1 ? earlierApiRoutes(context.submit) : []),
   ]
+}
+
+/** Statistics are told to a realm's own keys, and the log says who looked. */
+function statsOf(authorize: AuthorizeContext): AuthorityStatsContext {
+  return {
+    // Read when somebody asks: the OpenAPI document is made without a context.
+    get db() {
+      return authorize.db
+    },
+    now: () => authorize.now(),
+    async admit(apiKey, report) {
+      const caller = await authorize.findCaller(apiKey, 'stats')
+      const looked = lookedUp(`stats.${report}`, caller.realm.name, actorOf(caller))
+      await authorize.db.transaction((tx) =>
+        appendEvents(tx, authorize.writer, [looked], authorize.now()),
+      )
+      return caller.realm
+    },
+  }
+}
+
+/** The realm whose links have a host; the settings let two realms have no host in common. */
+function findByHost(authorize: AuthorizeContext): FindRealmByHost {
+  return async (host) => {
+    const { realms } = await authorize.known()
+    const realm = [...realms.values()].find(({ settings }) => settings.linkDomain === host)
+    if (realm === undefined) return undefined
+    return {
+      region: realm.settings.region,
+      apps: await listMobileApps(authorize.db, realm.name),
+    }
+  }
 }

@@ -1,7 +1,7 @@
 // Log: a log's rows, checked one after the other; promises to tell of each gap, change, step back in time and wrong root.
 
 import type { EventRow, LogHead } from './read-events.ts'
-import { decodeEvent, leafHashOf, type StoredEvent } from './record.ts'
+import { decodeEvent, leafHashOf, type Retention, type StoredEvent } from './record.ts'
 import { appendLeaf, EMPTY_FRONTIER, encodeFrontier, rootOf, type Frontier } from './tree.ts'
 
 /** Says what is wrong, in a sentence without a full stop. */
@@ -53,6 +53,8 @@ export class CheckedEvents {
     if (event.grain < this.#grain)
       this.#tell(`event ${row.seq} has an earlier grain than the one before`)
     this.#grain = event.grain
+    if (event.parts.some(({ retention, content }) => content === undefined && !canGo(retention)))
+      this.#tell(`event ${row.seq} lacks a part that is kept as long as the log`)
     if (event.parts.some((part) => part.retention === 'configuration'))
       this.#configurationSeq = row.seq
     if (row.seq === 0)
@@ -97,6 +99,11 @@ export class CheckedEvents {
     for (const size of this.#checkpoints.keys())
       this.#tell(`the checkpoint over ${size} events is beyond the log`)
   }
+}
+
+/** Whether parts of a retention are ever erased. */
+function canGo(retention: Retention): boolean {
+  return retention !== 'configuration' && retention !== 'release'
 }
 
 function describeGap(first: number, last: number): string {

@@ -202,3 +202,15 @@ function reverseKeys(part: unknown): unknown {
       .map(([key, each]) => [key, reverseKeys(each)]),
   )
 }
+
+test('what could not be read again is not written', () => {
+  const event = (text: string) => ({
+    ...{ seq: 1, grain: 0, type: 'note' },
+    parts: [{ retention: 'configuration' as const, content: { text } }],
+  })
+  const salts = new Uint8Array(SALT_LENGTH)
+  // A decoder of texts leaves the mark at the beginning out.
+  assert.throws(() => encodeEvent(event('\ufeffnorth'), salts), { code: 'log_invalid' })
+  const kept = event('north \ufeff')
+  assert.deepEqual(decodeEvent(encodeEvent(kept, salts).record), kept)
+})

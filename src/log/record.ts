@@ -8,10 +8,20 @@ import { TocsinError } from '../errors.ts'
 export const RECORD_VERSION = 1
 
 /**
- * How long a part is kept: `report` 18 days after acceptance, `code` 14 days after the verification code expired, `statistics`
- * 91 days, `release` and `configuration` for as long as the log.
+ * How long a part is kept: `report` 18 days after acceptance, `code` 14 days after the verification code expired, `code-secret`
+ * 48 hours after that, `token` 24 hours after the token expired, `phone` as long as the realm says, `statistics` 91 days, `audit`
+ * a year, `release` and `configuration` for as long as the log.
  */
-export type Retention = 'report' | 'code' | 'statistics' | 'release' | 'configuration'
+export type Retention =
+  | 'report'
+  | 'code'
+  | 'code-secret'
+  | 'token'
+  | 'phone'
+  | 'statistics'
+  | 'audit'
+  | 'release'
+  | 'configuration'
 
 /** A part of an event. `content` is a value that deterministic CBOR can hold; undefined once it was erased. */
 export interface Part {
@@ -46,6 +56,9 @@ export const SALT_LENGTH = 16
 // SHA-256.
 const DIGEST_LENGTH = 32
 
+/** U+FEFF in UTF-8. */
+const BYTE_ORDER_MARK = Buffer.of(0xef, 0xbb, 0xbf)
+
 /**
  * Encodes an event.
  *
@@ -58,6 +71,9 @@ export function encodeEvent(event: StoredEvent, salts: Uint8Array): EncodedEvent
   event.parts.forEach((part, index) => {
     const salt = salts.subarray(index * SALT_LENGTH, (index + 1) * SALT_LENGTH)
     const content = encode(part.content)
+    // What could not be read again must never be stored: texts that begin with this are read without it.
+    if (Buffer.from(content.buffer, content.byteOffset, content.length).includes(BYTE_ORDER_MARK))
+      decodeStrictly(content)
     parts.push([part.retention, salt, content])
     digests.push([part.retention, digestPart(salt, content)])
   })

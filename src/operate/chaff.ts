@@ -21,6 +21,8 @@ export interface NewestReplies {
   add(reply: ObservedReply): void
   /** One of them at random, so that size and time belong together; a typical one when there is none yet. */
   draw(): ObservedReply
+  /** One of those that were no refusal. */
+  drawAccepted(): ObservedReply
 }
 
 /** How many replies are remembered. */
@@ -38,7 +40,9 @@ export function rememberReplies(typical: ObservedReply): NewestReplies {
   const accepted: NumberedReply[] = []
   const refused: NumberedReply[] = []
   let count = 0
+  const drawAccepted = () => accepted[randomInt(Math.max(accepted.length, 1))]?.reply ?? typical
   return {
+    drawAccepted,
     add(reply) {
       ;(reply.isRefusal ? refused : accepted).push({ reply, number: count++ })
       if (accepted.length + refused.length <= CAPACITY) return
@@ -49,7 +53,7 @@ export function rememberReplies(typical: ObservedReply): NewestReplies {
     draw() {
       const shares = Math.max(accepted.length, 1)
       const drawn = randomInt(shares + Math.min(refused.length, shares))
-      if (drawn < shares) return accepted[drawn]?.reply ?? typical
+      if (drawn < shares) return drawAccepted()
       return refused[randomInt(refused.length)]?.reply ?? typical
     },
   }

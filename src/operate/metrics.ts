@@ -17,9 +17,22 @@ export interface Counts {
   readonly jwksRefreshes: { readonly ok: number; readonly failed: number }
 }
 
+/** What a part of Tocsin tells when somebody asks. */
+export interface Gauge {
+  /** As Prometheus names it. */
+  readonly name: string
+  readonly help: string
+  readonly kind: 'gauge' | 'counter'
+  /** The name of its one label. */
+  readonly label: string
+  readonly values: () => Iterable<readonly [label: string, value: number]>
+}
+
 /** Counts. */
 export interface Metrics {
   readonly counts: Counts
+  /** What else is told: each part adds its own before the first answer. */
+  readonly gauges: Gauge[]
   /** @param route an address of the route table, never one that was asked for */
   countRequest(route: string, status: number): void
   /** @param outcome a code of the error table, or `accepted` */
@@ -35,6 +48,7 @@ export function createMetrics(): Metrics {
   const jwksRefreshes = { ok: 0, failed: 0 }
   return {
     counts: { requests, submissions, keys, jwksRefreshes },
+    gauges: [],
     countRequest(route, status) {
       let classes = requests.get(route)
       if (classes === undefined) requests.set(route, (classes = [0, 0, 0, 0, 0, 0]))

@@ -16,7 +16,7 @@ export interface MetricsText {
  * while it has not
  */
 export function describeMetrics(
-  { counts }: Metrics,
+  { counts, gauges }: Metrics,
   lastPublished: () => number | undefined,
 ): MetricsText {
   const registry = new Registry()
@@ -76,5 +76,23 @@ export function describeMetrics(
       },
     }),
   )
+  for (const { name, help, kind, label, values } of gauges)
+    if (kind === 'counter')
+      count(name, help, [label], () =>
+        [...values()].map(([given, value]) => [{ [label]: given }, value] as const),
+      )
+    else
+      registry.registerMetric(
+        new Gauge({
+          name,
+          help,
+          labelNames: [label],
+          registers: [],
+          collect() {
+            this.reset()
+            for (const [given, value] of values()) this.set({ [label]: given }, value)
+          },
+        }),
+      )
   return { contentType: registry.contentType, text: () => registry.metrics() }
 }

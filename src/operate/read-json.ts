@@ -15,13 +15,13 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /**
  * Reads a body that is one JSON object.
  *
- * @param known the names that it may have, in lower case
+ * @param known the names that it may have, in lower case; `any` where others are to be passed over
  * @param code with which code it is refused, in whole or in part
  * @throws TocsinError `code`
  */
 export function parseJsonObject(
   body: Uint8Array,
-  known: ReadonlySet<string>,
+  known: ReadonlySet<string> | 'any',
   code: ErrorCode,
 ): JsonFields {
   let text: string
@@ -45,7 +45,7 @@ export function parseJsonObject(
  */
 export function readObject(
   value: unknown,
-  known: ReadonlySet<string>,
+  known: ReadonlySet<string> | 'any',
   what: string,
   code: ErrorCode,
 ): JsonFields {
@@ -56,8 +56,9 @@ export function readObject(
     const field: unknown = value[name as keyof typeof value]
     const lower = name.toLowerCase()
     // The long s, too, is an s in another letter case (Unicode, CaseFolding.txt), though it is a small letter.
-    const folded = known.has(lower) ? lower : lower.replaceAll('\u017f', 's')
-    if (!known.has(folded))
+    const isKnown = known !== 'any' && known.has(lower)
+    const folded = isKnown ? lower : lower.replaceAll('\u017f', 's')
+    if (known !== 'any' && !known.has(folded))
       throw new TocsinError(code, `unknown field ${JSON.stringify(name.slice(0, 40))}`)
     if (values.has(folded)) throw new TocsinError(code, 'A field is given twice.')
     values.set(folded, field ?? undefined)

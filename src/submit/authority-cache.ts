@@ -1,10 +1,8 @@
-// Submit: health authorities from memory; promises that a change is seen within a second, that no lookup waits for a slow database while what is known is fresh, and that nothing is believed for long without it.
+// Submit: health authorities from memory; promises what looking at the configuration promises: no query for an app that nobody registered, and changes within a second.
 
 import { createPublicKey } from 'node:crypto'
-import { setTimeout } from 'node:timers/promises'
 import type { Queryable } from '../db/database.ts'
-import { sql } from '../db/sql.ts'
-import { TocsinError } from '../errors.ts'
+import { watchConfiguration } from '../log/watch-configuration.ts'
 import {
   listHealthAuthorities,
   type FindAuthority,
@@ -12,90 +10,18 @@ import {
   type TrustedAuthority,
 } from './health-authorities.ts'
 
-/** How old what is known may be, in milliseconds, before it is read again behind the answers. */
-const FRESH_MS = 400
-/** How old it may be before answers wait for that: less than the second that is promised. */
-const STALE_MS = 800
-/** How long answers wait for a slow database before they make do with what is known. */
-const PATIENCE_MS = 2_000
-/** After which time a reading is given up and another begun. */
-const GIVE_UP_MS = 5_000
-/** For how long what is known counts without the database. */
-const AWAY_MS = 60_000
-
-/** A reading that is under way. */
-interface Reading {
-  readonly startedAt: number
-  /** Settles with it; rejects when it failed. */
-  readonly done: Promise<void>
-  /** Settles with it, or when it is slow. */
-  readonly patience: Promise<unknown>
-}
-
 /**
- * Health authorities from memory: the whole table, so that an unknown app costs no query. It is read again when the log says
- * that the configuration changed.
- *
- * While the database is away, what was read counts for a minute; then lookups throw `unavailable`.
+ * Health authorities from memory: the whole table, so that an unknown app costs no query.
  *
  * @param monotonicMs a clock that never goes back, in milliseconds
  */
 export function createAuthorityCache(db: Queryable, monotonicMs: () => number): FindAuthority {
-  let known = new Map<string, TrustedAuthority>()
-  let configurationSeq = -1
-  // When what is known was true for certain: the moment before it was asked for.
-  let readAt = -Infinity
-  let failedAt = -Infinity
-  let reading: Reading | undefined
-
-  const read = async (startedAt: number) => {
-    const head = await db.query<{ configuration_seq: number }>(
-      sql`select configuration_seq from log_head`,
-    )
-    const latest = head.rows[0]?.configuration_seq ?? 0
-    const authorities =
-      latest === configurationSeq ? undefined : (await listHealthAuthorities(db)).map(importKeys)
-    // One that was given up may answer after the one that followed it.
-    if (startedAt < readAt) return
-    if (authorities !== undefined) {
-      known = new Map(authorities.map((authority) => [authority.app, authority]))
-      configurationSeq = latest
-    }
-    readAt = startedAt
+  const load = async () => {
+    const authorities = (await listHealthAuthorities(db)).map(importKeys)
+    return new Map(authorities.map((authority) => [authority.app, authority]))
   }
-  const startReading = (startedAt: number): Reading => {
-    const done = read(startedAt)
-    const settled = done.then(
-      () => undefined,
-      () => void (failedAt = monotonicMs()),
-    )
-    const started = { startedAt, done, patience: Promise.race([settled, sleep(PATIENCE_MS)]) }
-    void settled.then(() => (reading === started ? (reading = undefined) : undefined))
-    return started
-  }
-  return async (app) => {
-    const now = monotonicMs()
-    const age = now - readAt
-    if (reading !== undefined && now - reading.startedAt > GIVE_UP_MS) reading = undefined
-    // Right after a failure, another try would only make everybody wait for the next one.
-    const mayRead = age > FRESH_MS && (age > AWAY_MS || now - failedAt > FRESH_MS)
-    if (mayRead) reading ??= startReading(now)
-    if (age > AWAY_MS) await orUnavailable(reading)
-    else if (age > STALE_MS && mayRead) await reading?.patience
-    return known.get(app.toLowerCase())
-  }
-}
-
-/** Waits for a reading without which nothing can be said. */
-async function orUnavailable(reading: Reading | undefined): Promise<void> {
-  const isLate = Symbol('late')
-  const first = await Promise.race([reading?.done, sleep(GIVE_UP_MS, isLate)])
-  if (first === isLate) throw new TocsinError('unavailable')
-}
-
-/** A pause for which no process stays alive. */
-function sleep<Value>(ms: number, value?: Value): Promise<Value | undefined> {
-  return setTimeout(ms, value, { ref: false })
+  const known = watchConfiguration(db, load, monotonicMs)
+  return async (app) => (await known()).get(app.toLowerCase())
 }
 
 function importKeys(authority: HealthAuthority): TrustedAuthority {

@@ -1,7 +1,9 @@
 // Fuzzing: every target; promises that each parser of what others send is among them.
 
+import { adminTargets } from './admin-targets.ts'
 import { authorityTargets } from './authority-targets.ts'
 import { authorizeTargets } from './authorize-targets.ts'
+import { codeTargets } from './code-targets.ts'
 import { exportTargets } from './export-targets.ts'
 import { formatTargets } from './format-targets.ts'
 import { jsonTargets } from './json-targets.ts'
@@ -17,6 +19,8 @@ export const targets = [
   ...publishTargets,
   ...authorityTargets,
   ...authorizeTargets,
+  ...codeTargets,
+  ...adminTargets,
   ...formatTargets,
   ...exportTargets,
   ...logTargets,

@@ -1,4 +1,4 @@
-// Submit: commits submissions that arrive together in one transaction; promises each its own verdict and a bounded queue.
+// Log: commits what arrives together in one transaction; promises each its own verdict and a bounded queue.
 
 import { TocsinError } from '../errors.ts'
 
