@@ -205,8 +205,15 @@ function reverseKeys(part: unknown): unknown {
 
 test('what could not be read again is not written', () => {
   const event = (text: string) => ({
-    ...{ seq: 1, grain: 0, type: 'note' },
-    parts: [{ retention: 'configuration' as const, content: { text } }],
+    seq: 1,
+    grain: 0,
+    type: 'note',
+    parts: [
+      {
+        retention: 'configuration' as const,
+        content: { text },
+      },
+    ],
   })
   const salts = new Uint8Array(SALT_LENGTH)
   // A decoder of texts leaves the mark at the beginning out.
