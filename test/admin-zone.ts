@@ -9,6 +9,7 @@ import { buildApp } from '../src/http/app.ts'
 import { buildRoutes, type RouteContext } from '../src/http/routes.ts'
 import { appendEvents } from '../src/log/append-event.ts'
 import { createLogger } from '../src/operate/logger.ts'
+import { databaseTestOnce } from './database.ts'
 import { testRealm, zoneTest, type TestAuthorityZone } from './authority-zone.ts'
 import type { movableClock } from './key-zone.ts'
 
@@ -51,41 +52,45 @@ export interface AdminDesk {
 
 /** A test with the whole route table on a port; the realm has the provider `lab`, the other one the provider `ward`. */
 export function adminTest(name: string, body: (desk: AdminDesk) => Promise<void>): void {
-  zoneTest(name, async (zone, clock) => {
-    const now = clock.now()
-    const other = await addRealm(zone.zone, testRealm(), 'command', now)
-    const otherKey = await addApiKey(
-      zone.zone,
-      { realm: other.name, type: 'admin' },
-      'command',
-      now,
-    )
-    for (const [realm, provider] of [
-      [zone.realm.name, 'lab'],
-      [other.name, 'ward'],
-    ] as const)
-      await addProvider(
+  zoneTest(
+    name,
+    async (zone, clock) => {
+      const now = clock.now()
+      const other = await addRealm(zone.zone, testRealm(), 'command', now)
+      const otherKey = await addApiKey(
         zone.zone,
-        { realm, name: provider, displayName: `The ${provider}` },
+        { realm: other.name, type: 'admin' },
         'command',
         now,
       )
-    const routes = buildRoutes({ authorize: zone.context } as RouteContext)
-    const app = await buildApp(routes, 'test', createLogger('silent'))
-    try {
-      const url = await app.listen({ host: '127.0.0.1', port: 0 })
-      const call: AdminDesk['call'] = (method, path, given = {}) =>
-        send(url, method, path, given, zone.adminKey)
-      const done: AdminDesk['done'] = async (status, method, path, sent) => {
-        const reply = await call(method, path, sent === undefined ? {} : { body: sent })
-        assert.equal(reply.status, status, `${method} ${path}: ${JSON.stringify(reply.json)}`)
-        return reply.json
+      for (const [realm, provider] of [
+        [zone.realm.name, 'lab'],
+        [other.name, 'ward'],
+      ] as const)
+        await addProvider(
+          zone.zone,
+          { realm, name: provider, displayName: `The ${provider}` },
+          'command',
+          now,
+        )
+      const routes = buildRoutes({ authorize: zone.context } as RouteContext)
+      const app = await buildApp(routes, 'test', createLogger('silent'))
+      try {
+        const url = await app.listen({ host: '127.0.0.1', port: 0 })
+        const call: AdminDesk['call'] = (method, path, given = {}) =>
+          send(url, method, path, given, zone.adminKey)
+        const done: AdminDesk['done'] = async (status, method, path, sent) => {
+          const reply = await call(method, path, sent === undefined ? {} : { body: sent })
+          assert.equal(reply.status, status, `${method} ${path}: ${JSON.stringify(reply.json)}`)
+          return reply.json
+        }
+        await body({ zone, clock, url, other, otherKey, call, done })
+      } finally {
+        await app.close()
       }
-      await body({ zone, clock, url, other, otherKey, call, done })
-    } finally {
-      await app.close()
-    }
-  })
+    },
+    databaseTestOnce,
+  )
 }
 
 async function send(

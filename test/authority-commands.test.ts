@@ -24,7 +24,7 @@ import {
   outcomeOf,
   someKeysHmac,
 } from './authority-zone.ts'
-import { databaseTest, type TestDatabase } from './database.ts'
+import { databaseTestOnce, type TestDatabase } from './database.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 const BIN = join(import.meta.dirname, '../bin/tocsin')
@@ -103,7 +103,7 @@ async function commandLine(database: TestDatabase, t: TestContext) {
   }
 }
 
-databaseTest(
+databaseTestOnce(
   'a realm is set up: settings, templates, the secret of its gateway',
   async (database, t) => {
     await using line = await commandLine(database, t)
@@ -164,7 +164,7 @@ databaseTest(
   },
 )
 
-databaseTest('providers, staff, API keys and apps come, change and go', async (database, t) => {
+databaseTestOnce('providers, staff, API keys and apps come, change and go', async (database, t) => {
   await using line = await commandLine(database, t)
   const { folder, tocsin, done, list, secrets } = line
   const suspended = await done('provider set ward --realm north --state suspended')
@@ -253,7 +253,7 @@ databaseTest('providers, staff, API keys and apps come, change and go', async (d
   assert.deepEqual(await list('app list --realm north'), [])
 })
 
-databaseTest(
+databaseTestOnce(
   'a batch becomes cards once: made, activated, used, previewed, withdrawn',
   async (database, t) => {
     await using line = await commandLine(database, t)
@@ -346,7 +346,7 @@ databaseTest(
   },
 )
 
-databaseTest('a batch whose cards can not be written does not count', async (database, t) => {
+databaseTestOnce('a batch whose cards can not be written does not count', async (database, t) => {
   await using line = await commandLine(database, t)
   const { folder, env, tocsin, list } = line
   const file = join(folder, 'cards.csv')
@@ -373,7 +373,7 @@ databaseTest('a batch whose cards can not be written does not count', async (dat
   await assert.rejects(stat(join(folder, 'cards.pdf')), { code: 'ENOENT' })
 })
 
-databaseTest('a code is looked up, ended and invalidated by its uuid', async (database, t) => {
+databaseTestOnce('a code is looked up, ended and invalidated by its uuid', async (database, t) => {
   await using line = await commandLine(database, t)
   const { tocsin, done, secrets } = line
   const admin = String((await done('api-key add --realm north --type admin'))['apiKey'])
@@ -405,7 +405,7 @@ databaseTest('a code is looked up, ended and invalidated by its uuid', async (da
   assert.equal(countEvents(dump, 'looked-up'), 3)
 })
 
-databaseTest('signing keys are listed, replaced and destroyed', async (database, t) => {
+databaseTestOnce('signing keys are listed, replaced and destroyed', async (database, t) => {
   await using line = await commandLine(database, t)
   const { tocsin, done, list } = line
   const next = await done('key rotate --realm north')
@@ -508,7 +508,7 @@ test('wrong usage is told before any data is opened', async () => {
 /** Processes that run at the same time. */
 const AT_ONCE = 8
 
-databaseTest('what is not there is named, and nothing changes', async (database, t) => {
+databaseTestOnce('what is not there is named, and nothing changes', async (database, t) => {
   await using line = await commandLine(database, t)
   const { folder, tocsin } = line
   const broken = join(folder, 'broken.json')

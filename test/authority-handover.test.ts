@@ -5,7 +5,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
-import { databaseTest, type TestDatabase } from './database.ts'
+import { databaseTestOnce, type TestDatabase } from './database.ts'
 import { tocsin, type Run } from './run-command.ts'
 import { startService } from './running-service.ts'
 import { temporaryFolder } from './temporary-folder.ts'
@@ -28,7 +28,7 @@ async function commandLine(database: TestDatabase, t: TestContext) {
 const refusedAs = (code: string, { status, err }: Run) =>
   assert.deepEqual([status, err.split(': ')[1]], [1, code], err)
 
-databaseTest('a token for statistics opens those of its realm', async (database, t) => {
+databaseTestOnce('a token for statistics opens those of its realm', async (database, t) => {
   const { folder, run, done, realm } = await commandLine(database, t)
   const pem = join(folder, 'north.pem')
   await writeFile(pem, String(realm['publicKey']))
@@ -60,7 +60,7 @@ databaseTest('a token for statistics opens those of its realm', async (database,
   refusedAs('realm_unknown', await run('realm stats-token south --audience keyserver'))
 })
 
-databaseTest('a withdrawal order is kept, and shown to be handed in', async (database, t) => {
+databaseTestOnce('a withdrawal order is kept, and shown to be handed in', async (database, t) => {
   const { folder, run, done } = await commandLine(database, t)
   const make = 'batch make --realm north --provider ward --size 12 --label May --csv'
   const batch = await done(`${make} ${join(folder, 'cards.csv')}`)
@@ -93,45 +93,51 @@ databaseTest('a withdrawal order is kept, and shown to be handed in', async (dat
   refusedAs('withdrawal_order_unknown', await run(`withdrawal show ${'A'.repeat(22)}`))
 })
 
-databaseTest('cards come as sheets and as a list at once, or not at all', async (database, t) => {
-  const { folder, run, done } = await commandLine(database, t)
-  const [pdf, csv, other] = ['c.pdf', 'c.csv', 'd.pdf'].map((name) => join(folder, name))
-  const make = 'batch make --realm north --provider ward --label May --size'
-  const batch = await done(`${make} 9 --pdf ${pdf} --csv ${csv}`)
-  assert.deepEqual(batch['files'], [pdf, csv])
-  assert.equal((await readFile(pdf ?? '')).subarray(0, 5).toString(), '%PDF-')
-  assert.equal((await readFile(csv ?? '', 'utf8')).trimEnd().split('\r\n').length, 10)
-  for (const file of [pdf, csv])
-    assert.equal(((await stat(file ?? '')).mode & 0o777).toString(8), '600')
-  refusedAs('file_not_written', await run(`${make} 9 --pdf ${other} --csv ${csv}`))
-  await assert.rejects(stat(other ?? ''), { code: 'ENOENT' })
-  refusedAs('file_not_written', await run(`${make} 9 --pdf ${other} --csv ${other}`))
-  await assert.rejects(stat(other ?? ''), { code: 'ENOENT' })
-  const wide = await run(`${make} 10001 --pdf ${other}`)
-  assert.match(wide.err, /batch_invalid: Sheets have at most 10000 cards: .*list.*CSV/)
-  const swahili = await run(`${make} 9 --language sw --pdf ${other}`)
-  assert.match(swahili.err, /batch_invalid: Sheets have words in these languages: en, nl, de, /)
-  // A print shop may have words of its own.
-  await done(`${make} 9 --language sw --csv ${join(folder, 'sw.csv')}`)
-  const one = await run(`${make} 1 --csv ${join(folder, 'one.csv')}`)
-  assert.match(one.out, /: 1 card in \S+one\.csv, to be used until /)
-  await done('realm set north --set maintenance=true')
-  refusedAs('maintenance', await run(`${make} 9 --pdf ${other}`))
-  const listed = (await done('batch list --realm north')) as unknown as unknown[]
-  assert.equal(listed.length, 3)
-})
+databaseTestOnce(
+  'cards come as sheets and as a list at once, or not at all',
+  async (database, t) => {
+    const { folder, run, done } = await commandLine(database, t)
+    const [pdf, csv, other] = ['c.pdf', 'c.csv', 'd.pdf'].map((name) => join(folder, name))
+    const make = 'batch make --realm north --provider ward --label May --size'
+    const batch = await done(`${make} 9 --pdf ${pdf} --csv ${csv}`)
+    assert.deepEqual(batch['files'], [pdf, csv])
+    assert.equal((await readFile(pdf ?? '')).subarray(0, 5).toString(), '%PDF-')
+    assert.equal((await readFile(csv ?? '', 'utf8')).trimEnd().split('\r\n').length, 10)
+    for (const file of [pdf, csv])
+      assert.equal(((await stat(file ?? '')).mode & 0o777).toString(8), '600')
+    refusedAs('file_not_written', await run(`${make} 9 --pdf ${other} --csv ${csv}`))
+    await assert.rejects(stat(other ?? ''), { code: 'ENOENT' })
+    refusedAs('file_not_written', await run(`${make} 9 --pdf ${other} --csv ${other}`))
+    await assert.rejects(stat(other ?? ''), { code: 'ENOENT' })
+    const wide = await run(`${make} 10001 --pdf ${other}`)
+    assert.match(wide.err, /batch_invalid: Sheets have at most 10000 cards: .*list.*CSV/)
+    const swahili = await run(`${make} 9 --language sw --pdf ${other}`)
+    assert.match(swahili.err, /batch_invalid: Sheets have words in these languages: en, nl, de, /)
+    // A print shop may have words of its own.
+    await done(`${make} 9 --language sw --csv ${join(folder, 'sw.csv')}`)
+    const one = await run(`${make} 1 --csv ${join(folder, 'one.csv')}`)
+    assert.match(one.out, /: 1 card in \S+one\.csv, to be used until /)
+    await done('realm set north --set maintenance=true')
+    refusedAs('maintenance', await run(`${make} 9 --pdf ${other}`))
+    const listed = (await done('batch list --realm north')) as unknown as unknown[]
+    assert.equal(listed.length, 3)
+  },
+)
 
-databaseTest('more codes are allowed for a day, where there is a quota', async (database, t) => {
-  const { run, done } = await commandLine(database, t)
-  refusedAs('bad_request', await run('realm allow-extra north --codes 5'))
-  await done('realm set north --set dailyQuota=10')
-  await done('realm allow-extra north --codes 5')
-  const { out } = await run('realm allow-extra north --codes 7')
-  assert.match(out, /^Realm north may issue 22 codes today: 0 issued, 22 left\.$/m)
-  assert.deepEqual((await done('realm show north'))['quota'], {
-    limit: 22,
-    issued: 0,
-    remaining: 22,
-  })
-  refusedAs('realm_unknown', await run('realm allow-extra south --codes 5'))
-})
+databaseTestOnce(
+  'more codes are allowed for a day, where there is a quota',
+  async (database, t) => {
+    const { run, done } = await commandLine(database, t)
+    refusedAs('bad_request', await run('realm allow-extra north --codes 5'))
+    await done('realm set north --set dailyQuota=10')
+    await done('realm allow-extra north --codes 5')
+    const { out } = await run('realm allow-extra north --codes 7')
+    assert.match(out, /^Realm north may issue 22 codes today: 0 issued, 22 left\.$/m)
+    assert.deepEqual((await done('realm show north'))['quota'], {
+      limit: 22,
+      issued: 0,
+      remaining: 22,
+    })
+    refusedAs('realm_unknown', await run('realm allow-extra south --codes 5'))
+  },
+)

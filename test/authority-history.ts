@@ -30,6 +30,8 @@ async function makeHistory(desk: AdminDesk): Promise<void> {
   const env = { TOCSIN_DATABASE_URL: zone.ownerUrl, TOCSIN_DATA: zone.folder }
   const made = await tocsin(['realm', 'gateway-secret', zone.realm.name], env)
   assert.deepEqual({ status: made.status, err: made.err }, { status: 0, err: '' })
+  const token = ['realm', 'stats-token', zone.realm.name, '--audience', 'keyserver']
+  assert.equal((await tocsin(token, env)).status, 0)
   await setByOperator(desk, { gatewayUrl: 'https://127.0.0.1:1/' })
   await done(200, 'PATCH', 'realm', {
     dailyQuota: 1e3,

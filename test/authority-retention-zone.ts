@@ -19,7 +19,7 @@ import { decodeEvent, type NewEvent, type StoredEvent } from '../src/log/record.
 import { verifyLog } from '../src/log/verify-log.ts'
 import { openZones } from '../src/operate/open-zones.ts'
 import { dumpZone } from './authority-zone.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { movableClock } from './key-zone.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
@@ -70,7 +70,7 @@ export function countToday(at: number, kind: StatCount['kind'], count = 1): Stat
 
 /** A test in such a zone. */
 export function retentionTest(name: string, body: (zone: RetentionZone) => Promise<void>): void {
-  databaseTest(name, async (database, t) => {
+  databaseTestOnce(name, async (database, t) => {
     const clock = movableClock(BEGINNING)
     const folder = await temporaryFolder(t)
     await using first = await openZone(database.url, folder, clock)

@@ -52,12 +52,19 @@ export interface TestAuthorityZone extends AsyncDisposable {
 /** When the tests of this zone begin. */
 export const START = '2026-11-25T10:07:30Z'
 
-/** A test in a zone of its own, on each server; the zone's log and tables must agree at the end. */
+type ZoneTestBody = (
+  zone: TestAuthorityZone,
+  clock: ReturnType<typeof movableClock>,
+) => Promise<void>
+
+/** A test in a zone of its own, on each server unless told otherwise; the zone's log and tables must agree at the end. */
 export function zoneTest(
   name: string,
-  body: (zone: TestAuthorityZone, clock: ReturnType<typeof movableClock>) => Promise<void>,
+  body: ZoneTestBody,
+  // A long table of cases is the same on each server: `databaseTestOnce`.
+  onServers: typeof databaseTest = databaseTest,
 ): void {
-  databaseTest(name, async (database, t) => {
+  onServers(name, async (database, t) => {
     const clock = movableClock(START)
     const folder = await temporaryFolder(t)
     await using zone = await openAuthorityZone(database.url, folder, () => clock.now())

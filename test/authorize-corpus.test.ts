@@ -15,7 +15,7 @@ import { runSequences } from './authorize-corpus/sequences.ts'
 import { TRANSPORT_ROWS } from './authorize-corpus/transport-rows.ts'
 import { STATE_ROWS, VERIFY_ROWS } from './authorize-corpus/verify-rows.ts'
 import { START } from './authority-zone.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { movableClock } from './key-zone.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
@@ -57,7 +57,7 @@ test('whatever is answered otherwise has a row with its reason', async () => {
   }
 })
 
-databaseTest('every row of the corpus holds', async (database, t) => {
+databaseTestOnce('every row of the corpus holds', async (database, t) => {
   const clock = movableClock(START)
   await using corpus = await openCorpus(database.url, await temporaryFolder(t), clock)
   for (const [chapter, rows] of Object.entries(CHAPTERS))

@@ -6,6 +6,7 @@ import { buildApp } from '../src/http/app.ts'
 import { authorityZoneRoutes } from '../src/http/authority-zone-routes.ts'
 import { createLogger } from '../src/operate/logger.ts'
 import { codeRequest, someKeysHmac, zoneTest, type TestAuthorityZone } from './authority-zone.ts'
+import { databaseTestOnce } from './database.ts'
 import { CHAFF } from './http-phone.ts'
 
 /** Of each kind. */
@@ -63,54 +64,61 @@ async function watch(zone: TestAuthorityZone) {
   }
 }
 
-zoneTest('bodies of every kind of reply have lengths of one distribution', async (zone, clock) => {
-  const issue = async () => String((await zone.issue(codeRequest(clock.now()))).body['code'])
-  const expired: string[] = []
-  for (let index = 0; index < REPLIES; index++) expired.push(await issue())
-  clock.advance(3600)
-  await using watched = await watch(zone)
-  for (let index = 0; index < REPLIES; index++) {
-    const { token } = await watched.post('right code', 'verify', { code: await issue() })
-    const wrong = String(index).padStart(8, '0')
-    await watched.post('wrong code', 'verify', { code: wrong })
-    await watched.post('expired code', 'verify', { code: expired[index] })
-    await watched.post('wrong check character', 'verify', {
-      code: `ABCD${wrong}EFGH000${index % 10}`,
-    })
-    const asked = { token, ekeyhmac: someKeysHmac() }
-    await watched.post('certificate', 'certificate', asked)
-    await watched.post('refused certificate', 'certificate', { ...asked, ekeyhmac: someKeysHmac() })
-    for (const path of ['verify', 'certificate', 'user-report'])
-      await watched.post(`decoy of ${path}`, path, {}, CHAFF)
-  }
-  const outcomes = [...watched.kinds.values()].map(({ name, outcome }) => `${name}: ${outcome}`)
-  assert.deepEqual(outcomes, [
-    'right code: done',
-    'wrong code: code_invalid',
-    'expired code: code_expired',
-    'wrong check character: code_invalid',
-    'certificate: done',
-    'refused certificate: token_expired',
-    'decoy of verify: done',
-    'decoy of certificate: done',
-    'decoy of user-report: done',
-  ])
-  for (const { name, lengths } of watched.kinds.values())
-    assert.ok(Math.min(...lengths) >= 2_400 && Math.max(...lengths) < 4_800, name)
-  const [first, ...others] = [...watched.kinds.values()]
-  assert.ok(first !== undefined)
-  for (const other of others) {
-    const apart = distance(first.lengths, other.lengths)
-    // Two samples of one distribution are this far apart once in a million times.
-    const most = Math.sqrt((-Math.log(1e-6 / 2) * 2) / (2 * REPLIES))
-    assert.ok(apart < most, `${other.name}: ${apart} apart`)
-    const means = mean(first.lengths) - mean(other.lengths)
-    assert.ok(Math.abs(means) < 350, `${other.name}: ${means} bytes longer`)
-  }
-  if (process.env['SHOW_TIMES'])
-    for (const { name, milliseconds } of watched.kinds.values())
-      console.log(name, milliseconds.toSorted((a, b) => a - b)[REPLIES / 2]?.toFixed(2))
-})
+zoneTest(
+  'bodies of every kind of reply have lengths of one distribution',
+  async (zone, clock) => {
+    const issue = async () => String((await zone.issue(codeRequest(clock.now()))).body['code'])
+    const expired: string[] = []
+    for (let index = 0; index < REPLIES; index++) expired.push(await issue())
+    clock.advance(3600)
+    await using watched = await watch(zone)
+    for (let index = 0; index < REPLIES; index++) {
+      const { token } = await watched.post('right code', 'verify', { code: await issue() })
+      const wrong = String(index).padStart(8, '0')
+      await watched.post('wrong code', 'verify', { code: wrong })
+      await watched.post('expired code', 'verify', { code: expired[index] })
+      await watched.post('wrong check character', 'verify', {
+        code: `ABCD${wrong}EFGH000${index % 10}`,
+      })
+      const asked = { token, ekeyhmac: someKeysHmac() }
+      await watched.post('certificate', 'certificate', asked)
+      await watched.post('refused certificate', 'certificate', {
+        ...asked,
+        ekeyhmac: someKeysHmac(),
+      })
+      for (const path of ['verify', 'certificate', 'user-report'])
+        await watched.post(`decoy of ${path}`, path, {}, CHAFF)
+    }
+    const outcomes = [...watched.kinds.values()].map(({ name, outcome }) => `${name}: ${outcome}`)
+    assert.deepEqual(outcomes, [
+      'right code: done',
+      'wrong code: code_invalid',
+      'expired code: code_expired',
+      'wrong check character: code_invalid',
+      'certificate: done',
+      'refused certificate: token_expired',
+      'decoy of verify: done',
+      'decoy of certificate: done',
+      'decoy of user-report: done',
+    ])
+    for (const { name, lengths } of watched.kinds.values())
+      assert.ok(Math.min(...lengths) >= 2_400 && Math.max(...lengths) < 4_800, name)
+    const [first, ...others] = [...watched.kinds.values()]
+    assert.ok(first !== undefined)
+    for (const other of others) {
+      const apart = distance(first.lengths, other.lengths)
+      // Two samples of one distribution are this far apart once in a million times.
+      const most = Math.sqrt((-Math.log(1e-6 / 2) * 2) / (2 * REPLIES))
+      assert.ok(apart < most, `${other.name}: ${apart} apart`)
+      const means = mean(first.lengths) - mean(other.lengths)
+      assert.ok(Math.abs(means) < 350, `${other.name}: ${means} bytes longer`)
+    }
+    if (process.env['SHOW_TIMES'])
+      for (const { name, milliseconds } of watched.kinds.values())
+        console.log(name, milliseconds.toSorted((a, b) => a - b)[REPLIES / 2]?.toFixed(2))
+  },
+  databaseTestOnce,
+)
 
 /** How far two samples are apart (Kolmogorov-Smirnov): 0 for alike, 1 for nothing in common. */
 function distance(one: readonly number[], other: readonly number[]): number {

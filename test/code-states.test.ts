@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AuthorizeReply } from '../src/authorize/reply.ts'
 import { zoneTest } from './authority-zone.ts'
+import { databaseTestOnce } from './database.ts'
 import {
   idOf,
   openRoom,
@@ -174,26 +175,30 @@ test('the table has every pair of a state and a request, and no other', () => {
 })
 
 for (const [name, state] of Object.entries(STATES) as [string, CodeState][])
-  zoneTest(`a code that is ${name}: what each request does`, async (zone, clock) => {
-    await using room = await openRoom(zone, clock)
-    const cells = ROWS.get(name) ?? []
-    const codes: KnownCode[] = []
-    for (const _ of REQUEST_NAMES) codes.push(await state.make(room))
-    await state.afterwards?.(room)
-    room.settle()
-    for (const [index, request] of REQUEST_NAMES.entries()) {
-      const code = codes[index] as KnownCode
-      const before = await rowOf(room, code)
-      const reply = await REQUESTS[request](room, code)
-      const after = await rowOf(room, code)
-      const seconds = Math.floor(clock.now().getTime() / 1000)
-      try {
-        assertOutcome(cells[index] ?? '', { code, reply, before, after, seconds })
-      } catch (error) {
-        throw new Error(`${request}: expected "${cells[index]}"`, { cause: error })
+  zoneTest(
+    `a code that is ${name}: what each request does`,
+    async (zone, clock) => {
+      await using room = await openRoom(zone, clock)
+      const cells = ROWS.get(name) ?? []
+      const codes: KnownCode[] = []
+      for (const _ of REQUEST_NAMES) codes.push(await state.make(room))
+      await state.afterwards?.(room)
+      room.settle()
+      for (const [index, request] of REQUEST_NAMES.entries()) {
+        const code = codes[index] as KnownCode
+        const before = await rowOf(room, code)
+        const reply = await REQUESTS[request](room, code)
+        const after = await rowOf(room, code)
+        const seconds = Math.floor(clock.now().getTime() / 1000)
+        try {
+          assertOutcome(cells[index] ?? '', { code, reply, before, after, seconds })
+        } catch (error) {
+          throw new Error(`${request}: expected "${cells[index]}"`, { cause: error })
+        }
       }
-    }
-  })
+    },
+    databaseTestOnce,
+  )
 
 function assertOutcome(word: string, cell: Cell): void {
   const { reply, before, after } = cell

@@ -17,7 +17,7 @@ import {
   type Reply,
 } from './authorize-corpus/run-row.ts'
 import { dumpZone, START } from './authority-zone.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { movableClock } from './key-zone.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
@@ -50,7 +50,7 @@ export interface TrapDesk {
 
 /** A test with all of that. */
 export function trapTest(name: string, body: (desk: TrapDesk) => Promise<void>): void {
-  databaseTest(name, async (database, t) => {
+  databaseTestOnce(name, async (database, t) => {
     const clock = movableClock(START)
     await using corpus = await openCorpus(database.url, await temporaryFolder(t), clock)
     await body(deskOf(corpus, clock))
