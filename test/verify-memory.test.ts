@@ -13,6 +13,8 @@ import { putHours, serve, signer, trustedKeys } from './served-feed.ts'
 import { readApart, type Reader, type Reading } from './verifying-process.ts'
 
 const MOST = 64 * 2 ** 20
+/** It compares the files of a feed with each other: 21 MiB more for what it has seen. */
+const MOST_OF_COMMAND = 112 * 2 ** 20
 const MILLION = 1_000_000
 
 const info = {
@@ -102,12 +104,13 @@ async function read(target: string, reader: Reader = 'phone', timeoutMs = 60_000
 }
 
 function takesLittle(what: string, { grown, codes }: Reading, ...expected: string[]): void {
+  const most = what === 'command' ? MOST_OF_COMMAND : MOST
   const mebibytes = (grown / 2 ** 20).toFixed(1)
-  assert.ok(grown < MOST, `${what} takes ${mebibytes} MiB`)
+  assert.ok(grown < most, `${what} takes ${mebibytes} MiB`)
   assert.deepEqual(codes, expected, what)
 }
 
-test('a million keys are read in less than 64 MiB by a phone, the command and its analysis', async (t) => {
+test('a million keys are read in less than 64 MiB by a phone and the analysis, in less than 112 by the command', async (t) => {
   // Not sorted, which takes more: whether one comes twice can't be told from its neighbours.
   const zip = signed(largeBin(MILLION))
   const name = `us/${EXPORT_START}-${EXPORT_START + 3_600}-00001.zip`
@@ -117,6 +120,7 @@ test('a million keys are read in less than 64 MiB by a phone, the command and it
   files.set('/exports/us/1-2-00001.zip', zip)
   for (const reader of ['phone', 'command', 'analyze'] as const) {
     const reading = await read(index, reader)
+    t.diagnostic(`${reader}: ${(reading.grown / 2 ** 20).toFixed(1)} MiB`)
     takesLittle(reader, reading)
     assert.equal(reading.keys, MILLION)
     const order = reader === 'analyze' ? 'order_telling' : 'keys_unsorted'
