@@ -273,10 +273,10 @@ statTest(
 )
 
 /** Serves the statistics: the API key is the realm's name. */
-async function serve({ db }: StatZone) {
+async function serve({ db }: StatZone, now = new Date(NOW.getTime() + 86_400_000)) {
   const routes = authorityStatsRoutes({
     db,
-    now: () => new Date(NOW.getTime() + 86_400_000),
+    now: () => now,
     async admit(apiKey) {
       const realm = [NORTH, SOUTH].find(({ name }) => name === apiKey)
       if (realm === undefined) throw new TocsinError('unauthorized')
@@ -332,6 +332,10 @@ statTest(
     }
     const { text: users } = await server.get('/api/stats/realm/users.csv')
     assert.match(users, /^date,.*\r\n2026-11-25,1,ada,'=ada,ada@x\.example,12\r\n/)
+    // On the day itself nothing of it is told: whoever looks again and again would see it grow.
+    await using today = await serve(zone, NOW)
+    const early = await today.get('/api/stats/realm/users.csv')
+    assert.ok(!early.text.includes('2026-11-25'), early.text)
     const { text: errors } = await server.get('/api/stats/realm/sms-errors.json')
     assert.match(errors, /"error_data":\[\{"error_code":"30003","quantity":11\}\]/)
     assert.doesNotMatch(errors, /30004/)

@@ -149,11 +149,6 @@ export function normalizeUuid(text: string): string | undefined {
     .join('-')
 }
 
-/** Whether a text in lower case is a uuid. */
-export function isUuid(text: string): boolean {
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
-}
-
 const MAX_EXTERNAL_ISSUER = 255
 
 function readExternalIssuer(text: string): string | null {
