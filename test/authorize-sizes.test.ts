@@ -64,8 +64,16 @@ async function watch(zone: TestAuthorityZone) {
   }
 }
 
+/** A reply, and those that must take as long. */
+const TIMED = [
+  ['right code', 'wrong code'],
+  ['right code', 'expired code'],
+  ['right code', 'wrong check character'],
+  ['certificate', 'refused certificate'],
+] as const
+
 zoneTest(
-  'bodies of every kind of reply have lengths of one distribution',
+  'bodies of every kind of reply have lengths of one distribution, and refusals take as long as successes',
   async (zone, clock) => {
     const issue = async () => String((await zone.issue(codeRequest(clock.now()))).body['code'])
     const expired: string[] = []
@@ -113,9 +121,13 @@ zoneTest(
       const means = mean(first.lengths) - mean(other.lengths)
       assert.ok(Math.abs(means) < 350, `${other.name}: ${means} bytes longer`)
     }
-    if (process.env['SHOW_TIMES'])
-      for (const { name, milliseconds } of watched.kinds.values())
-        console.log(name, milliseconds.toSorted((a, b) => a - b)[REPLIES / 2]?.toFixed(2))
+    const timeOf = (name: string) =>
+      median([...watched.kinds.values()].find((kind) => kind.name === name)?.milliseconds ?? [])
+    for (const [accepted, refused] of TIMED) {
+      const ratio = timeOf(refused) / timeOf(accepted)
+      // What is refused without a look into the database would be many times faster.
+      assert.ok(ratio > 0.6 && ratio < 3, `${refused} takes ${ratio.toFixed(2)} of ${accepted}`)
+    }
   },
   databaseTestOnce,
 )
@@ -125,6 +137,10 @@ function distance(one: readonly number[], other: readonly number[]): number {
   const share = (of: readonly number[], limit: number) =>
     of.filter((value) => value <= limit).length / of.length
   return Math.max(...one.concat(other).map((at) => Math.abs(share(one, at) - share(other, at))))
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
 }
 
 function mean(values: readonly number[]): number {
