@@ -13,6 +13,8 @@ import { gatewaySecretName } from '../src/authorize/senders.ts'
 import { verifyCode } from '../src/authorize/verify-code.ts'
 import { runCommandLine } from '../src/cli/run-command-line.ts'
 import { secretVersions } from '../src/db/zone-secrets.ts'
+import { readEventRows, type EventRow } from '../src/log/read-events.ts'
+import { decodeEvent } from '../src/log/record.ts'
 import { verifyLog } from '../src/log/verify-log.ts'
 import {
   asRequest,
@@ -403,6 +405,35 @@ databaseTestOnce('a code is looked up, ended and invalidated by its uuid', async
   const dump = await dumpZone(data.zone)
   // Two looks at a code, one at what invalidating would do.
   assert.equal(countEvents(dump, 'looked-up'), 3)
+})
+
+databaseTestOnce('every look by a command is an event of its realm', async (database, t) => {
+  await using line = await commandLine(database, t)
+  const { done } = line
+  await done('realm add south --issuer https://south.example --audience keys')
+  const looks = [
+    ['realm list', 'realm', ['north', 'south']],
+    ['realm show north', 'realm', ['north']],
+    ['provider list', 'providers', ['north', 'south']],
+    ['provider list --realm south', 'providers', ['south']],
+    ['staff list --realm north', 'staff', ['north']],
+    ['api-key list', 'api-keys', ['north', 'south']],
+    ['app list --realm north', 'apps', ['north']],
+    ['batch list --realm north', 'batches', ['north']],
+    ['key list --realm north', 'signing-keys', ['north']],
+    ['withdrawal list', 'withdrawal-orders', ['north', 'south']],
+  ] as const
+  for (const [words] of looks) await done(words)
+  await using data = await line.zone()
+  const events: EventRow[] = []
+  for await (const page of readEventRows(data.zone.db, 0)) events.push(...page)
+  const looked = events
+    .filter(({ type }) => type === 'looked-up')
+    .flatMap(({ record }) => decodeEvent(record).parts.map(({ content }) => content))
+  assert.deepEqual(
+    looked,
+    looks.flatMap(([, what, realms]) => realms.map((realm) => ({ by: 'command', what, realm }))),
+  )
 })
 
 databaseTestOnce('signing keys are listed, replaced and destroyed', async (database, t) => {

@@ -13,6 +13,7 @@ import {
   chosenRealm,
   countOrNone,
   given,
+  noteLookUp,
   ONE_REALM_OPTION,
   REALM_OPTION,
   requiredArgument,
@@ -97,7 +98,9 @@ export const apiKeyListCommand: Command = {
   options: { realm: ONE_REALM_OPTION },
   run: (context) =>
     withAuthority(context, async (zone, now) => {
-      const keys = await listApiKeys(zone.db, await chosenRealm(context, zone))
+      const chosen = await chosenRealm(context, zone)
+      const keys = await listApiKeys(zone.db, chosen)
+      await noteLookUp(zone, 'api-keys', chosen, now())
       if (keys.length === 0) context.print('None yet: tocsin api-key add makes one.')
       const document = keys.map(({ mac: _mac, pepper: _pepper, lastUsedDay, ...key }) => ({
         ...key,

@@ -6,7 +6,13 @@ import { listMobileApps, removeMobileApp, setMobileApp } from '../authorize/mobi
 import { TocsinError } from '../errors.ts'
 import { printable } from '../format/printable.ts'
 import type { Command } from './command.ts'
-import { REALM_OPTION, requiredArgument, requireRealm, withAuthority } from './with-authority.ts'
+import {
+  noteLookUp,
+  REALM_OPTION,
+  requiredArgument,
+  requireRealm,
+  withAuthority,
+} from './with-authority.ts'
 import { requiredOption } from './with-data.ts'
 
 /** `tocsin app set` */
@@ -40,9 +46,10 @@ export const appListCommand: Command = {
   options: { realm: REALM_OPTION },
   async run(context) {
     const realm = requiredOption(context, 'realm')
-    return withAuthority(context, async (zone) => {
+    return withAuthority(context, async (zone, now) => {
       await requireRealm(zone, realm)
       const document = await listMobileApps(zone.db, realm)
+      await noteLookUp(zone, 'apps', realm, now())
       if (document.length === 0) context.print('None yet: tocsin app set adds one.')
       for (const { name, platform, appId, displayName } of document)
         context.print(printable(`${name}  ${platform}, ${appId}, ${displayName}`))

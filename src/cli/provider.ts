@@ -14,6 +14,7 @@ import {
   chosenRealm,
   given,
   mustChange,
+  noteLookUp,
   ONE_REALM_OPTION,
   REALM_OPTION,
   requiredArgument,
@@ -75,8 +76,10 @@ export const providerListCommand: Command = {
   usage: 'provider list [--realm NAME]',
   options: { realm: ONE_REALM_OPTION },
   run: (context) =>
-    withAuthority(context, async (zone) => {
-      const document = await listProviders(zone.db, await chosenRealm(context, zone))
+    withAuthority(context, async (zone, now) => {
+      const chosen = await chosenRealm(context, zone)
+      const document = await listProviders(zone.db, chosen)
+      await noteLookUp(zone, 'providers', chosen, now())
       if (document.length === 0) context.print('None yet: tocsin provider add makes one.')
       for (const { realm, name, displayName, state } of document)
         context.print(printable(`${name}  of ${realm}, ${state}, ${displayName}`))

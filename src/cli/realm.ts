@@ -10,7 +10,7 @@ import { printable } from '../format/printable.ts'
 import type { Command } from './command.ts'
 import { describeSettings, readSettings, SETTING_OPTIONS, SETTINGS_HELP } from './realm-options.ts'
 import { requiredOption } from './with-data.ts'
-import { requiredArgument, requireRealm, withAuthority } from './with-authority.ts'
+import { noteLookUp, requiredArgument, requireRealm, withAuthority } from './with-authority.ts'
 
 /** `tocsin realm add` */
 export const realmAddCommand: Command = {
@@ -55,8 +55,9 @@ export const realmListCommand: Command = {
   usage: 'realm list',
   options: {},
   run: (context) =>
-    withAuthority(context, async (zone) => {
+    withAuthority(context, async (zone, now) => {
       const realms = await listRealms(zone.db)
+      await noteLookUp(zone, 'realm', null, now())
       if (realms.length === 0) context.print('None yet: tocsin realm add makes one.')
       for (const { name, number, issuer, audience } of realms)
         context.print(`${name}  number ${number}, issuer ${issuer}, audience ${audience}`)
@@ -75,6 +76,7 @@ export const realmShowCommand: Command = {
     return withAuthority(context, async (zone, now) => {
       const realm = await requireRealm(zone, name)
       const quota = await realmQuota(zone.db, realm, dayOf(now()))
+      await noteLookUp(zone, 'realm', name, now())
       context.print(`Realm ${name}, number ${realm.number}`)
       context.print(`issuer    ${realm.issuer}`)
       context.print(`audience  ${realm.audience}`)

@@ -8,6 +8,7 @@ import type { Command } from './command.ts'
 import {
   choiceOption,
   isGiven,
+  noteLookUp,
   REALM_OPTION,
   requiredArgument,
   requireRealm,
@@ -30,6 +31,7 @@ export const keyListCommand: Command = {
     return withAuthority(context, async (zone, now) => {
       await requireRealm(zone, realm)
       const keys = await listSigningKeys(zone.db, realm, purpose)
+      await noteLookUp(zone, 'signing-keys', realm, now())
       const document = keys.map((key) => {
         const same = keys.filter((each) => each.purpose === key.purpose)
         return { ...key, state: stateOf(key, same, now()), published: isPublished(key, now()) }

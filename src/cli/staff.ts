@@ -11,6 +11,7 @@ import {
   countOrNone,
   given,
   mustChange,
+  noteLookUp,
   ONE_REALM_OPTION,
   REALM_OPTION,
   requiredArgument,
@@ -86,8 +87,10 @@ export const staffListCommand: Command = {
   usage: 'staff list [--realm NAME]',
   options: { realm: ONE_REALM_OPTION },
   run: (context) =>
-    withAuthority(context, async (zone) => {
-      const document = await listStaff(zone.db, await chosenRealm(context, zone))
+    withAuthority(context, async (zone, now) => {
+      const chosen = await chosenRealm(context, zone)
+      const document = await listStaff(zone.db, chosen)
+      await noteLookUp(zone, 'staff', chosen, now())
       if (document.length === 0) context.print('Nobody yet: tocsin staff add adds somebody.')
       for (const { realm, name, displayName, provider, roles, state } of document) {
         const whose = provider === null ? '' : `, provider ${provider}`

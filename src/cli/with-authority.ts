@@ -1,7 +1,7 @@
 // Cli: what commands of the authority zone have in common; promises that they write as `command`, and that a wrong option is refused before any data is opened.
 
 import { lookedUp } from '../authorize/code-status.ts'
-import { findRealm, type Realm } from '../authorize/realms.ts'
+import { findRealm, listRealms, type Realm } from '../authorize/realms.ts'
 import type { AuthorityZone } from '../authorize/zone.ts'
 import { TocsinError } from '../errors.ts'
 import { printable } from '../format/printable.ts'
@@ -114,14 +114,15 @@ export function mustChange(fields: object, command: string): void {
     throw new TocsinError('usage', `Say what changes: tocsin ${command} --help lists it.`)
 }
 
-/** Notes in the log that somebody looked something up: what kind of thing, never which. */
+/** Notes in the log that somebody looked something up: what kind of thing, never which. @param realm null for each realm there is */
 export async function noteLookUp(
   zone: AuthorityZone,
   what: string,
-  realm: string,
+  realm: string | null,
   now: Date,
 ): Promise<void> {
-  await zone.db.transaction((tx) =>
-    appendEvents(tx, zone.writer, [lookedUp(what, realm, 'command')], now),
-  )
+  const realms = realm === null ? (await listRealms(zone.db)).map(({ name }) => name) : [realm]
+  const events = realms.map((each) => lookedUp(what, each, 'command'))
+  if (events.length > 0)
+    await zone.db.transaction((tx) => appendEvents(tx, zone.writer, events, now))
 }

@@ -25,8 +25,10 @@ export const withdrawalListCommand: Command = {
   usage: 'withdrawal list [--realm NAME]',
   options: { realm: ONE_REALM_OPTION },
   run: (context) =>
-    withAuthority(context, async (zone) => {
-      const orders = await listWithdrawalOrders(zone.db, await chosenRealm(context, zone))
+    withAuthority(context, async (zone, now) => {
+      const chosen = await chosenRealm(context, zone)
+      const orders = await listWithdrawalOrders(zone.db, chosen)
+      await noteLookUp(zone, 'withdrawal-orders', chosen, now())
       if (orders.length === 0)
         context.print('None: tocsin batch invalidate --retroactive makes one.')
       const document = orders.map(describeOrder)
