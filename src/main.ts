@@ -30,6 +30,7 @@ import type { PublisherContext } from './publish/publisher-context.ts'
 import { runPublisher } from './publish/run-publisher.ts'
 import { loadSigner } from './publish/signer.ts'
 import { streamProjection } from './publish/streams.ts'
+import { correctionProjection } from './submit/corrections.ts'
 import { createExplain } from './submit/explain.ts'
 import { healthAuthorityProjection } from './submit/health-authorities.ts'
 import { runKeyRefresh } from './submit/refresh-keys.ts'
@@ -43,6 +44,7 @@ export const keyProjections: readonly Projection[] = [
   healthAuthorityProjection,
   streamProjection,
   reportProjection,
+  correctionProjection,
   statsProjection,
   releaseProjection,
 ]

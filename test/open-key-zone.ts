@@ -6,6 +6,7 @@ import { zoneSecret } from '../src/db/zone-secrets.ts'
 import { releaseProjection } from '../src/publish/releases.ts'
 import { streamProjection } from '../src/publish/streams.ts'
 import { healthAuthorityProjection } from '../src/submit/health-authorities.ts'
+import { correctionProjection } from '../src/submit/corrections.ts'
 import { reportProjection } from '../src/submit/report.ts'
 import { statsProjection } from '../src/submit/stats-projection.ts'
 import { openZones, type OpenZone } from '../src/operate/open-zones.ts'
@@ -22,6 +23,7 @@ const keyProjections = [
   healthAuthorityProjection,
   streamProjection,
   reportProjection,
+  correctionProjection,
   statsProjection,
   releaseProjection,
 ]

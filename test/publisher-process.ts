@@ -10,6 +10,7 @@ import { createPublisher, type PublisherContext } from '../src/publish/publish-d
 import { takePublisherLock, type PublisherLock } from '../src/publish/publisher-lock.ts'
 import { releaseProjection } from '../src/publish/releases.ts'
 import { loadSigner } from '../src/publish/signer.ts'
+import { correctionProjection } from '../src/submit/corrections.ts'
 import { reportProjection } from '../src/submit/report.ts'
 import { withFaultPoints } from './fault-points.ts'
 
@@ -51,7 +52,10 @@ const publisher: PublisherContext = {
   db: openDatabase(address, schemaOf('key'), 4),
   copyDb: openDatabase(address, schemaOf('key'), 2, false),
   // Padding is written to the tables of reports.
-  writer: { timeGrain: 900, projections: [reportProjection, releaseProjection] },
+  writer: {
+    timeGrain: 900,
+    projections: [reportProjection, correctionProjection, releaseProjection],
+  },
   store: openDirectoryStore(join(folder, 'public')),
   loadSigner,
   now: () => clock.now,

@@ -236,6 +236,25 @@ create table key_zone.checkpoint (
   constraint checkpoint_root_check CHECK ((octet_length(root) = 32))
 );
 
+create table key_zone.correction (
+  seq bigint not null,
+  id bytea not null,
+  kind text not null,
+  made_by text not null,
+  reason text not null,
+  scope text,
+  reports integer not null,
+  keys integer not null,
+  published integer not null,
+  padding integer not null,
+  grain bigint not null,
+  constraint correction_id_check CHECK ((octet_length(id) = 16)),
+  constraint correction_id_key UNIQUE (id),
+  constraint correction_kind_check CHECK ((kind = ANY (ARRAY['withdrawal'::text, 'reinstatement'::text, 'amendment'::text]))),
+  constraint correction_pkey PRIMARY KEY (seq),
+  constraint correction_scope_check CHECK ((scope = ANY (ARRAY['retroactive'::text, 'from-now-on'::text, 'both'::text])))
+);
+
 create table key_zone.diagnosis_key (
   key_data bytea not null,
   seq bigint not null,
@@ -246,7 +265,6 @@ create table key_zone.diagnosis_key (
   report_type smallint not null,
   days_since_onset smallint not null,
   padding boolean not null default false,
-  withdrawn boolean not null default false,
   constraint diagnosis_key_days_since_onset_check CHECK (((days_since_onset >= '-14'::integer) AND (days_since_onset <= 14))),
   constraint diagnosis_key_key_data_check CHECK ((octet_length(key_data) = 16)),
   constraint diagnosis_key_pkey PRIMARY KEY (key_data),
@@ -256,6 +274,7 @@ create table key_zone.diagnosis_key (
   constraint diagnosis_key_transmission_risk_check CHECK (((transmission_risk >= 0) AND (transmission_risk <= 8)))
 );
 CREATE INDEX diagnosis_key_available ON key_zone.diagnosis_key USING btree (available);
+CREATE INDEX diagnosis_key_seq ON key_zone.diagnosis_key USING btree (seq);
 
 create table key_zone.event (
   seq bigint not null,
@@ -288,6 +307,18 @@ create table key_zone.health_authority_key (
   constraint health_authority_key_revoked_by_check CHECK ((revoked_by = ANY (ARRAY['command'::text, 'refresh'::text])))
 );
 
+create table key_zone.key_mark (
+  key_data bytea not null,
+  seq bigint not null,
+  withdrawal bigint not null,
+  available bigint not null,
+  change smallint not null,
+  constraint key_mark_change_check CHECK ((change = ANY (ARRAY[1, '-1'::integer]))),
+  constraint key_mark_key_data_check CHECK ((octet_length(key_data) = 16)),
+  constraint key_mark_pkey PRIMARY KEY (key_data, seq, withdrawal)
+);
+CREATE INDEX key_mark_available ON key_zone.key_mark USING btree (available);
+
 create table key_zone.key_revision (
   key_data bytea not null,
   seq bigint not null,
@@ -302,6 +333,7 @@ create table key_zone.key_revision (
   constraint key_revision_transmission_risk_check CHECK (((transmission_risk >= 0) AND (transmission_risk <= 8)))
 );
 CREATE INDEX key_revision_available ON key_zone.key_revision USING btree (available);
+CREATE INDEX key_revision_seq ON key_zone.key_revision USING btree (seq);
 
 create table key_zone.log_head (
   one boolean not null default true,
@@ -352,13 +384,36 @@ create table key_zone.report (
   traveler boolean not null,
   issuer_handle bytea,
   grain bigint not null,
-  withdrawn boolean not null default false,
+  source text,
   constraint report_fingerprint_check CHECK ((octet_length(fingerprint) = 16)),
   constraint report_fingerprint_key UNIQUE (fingerprint),
   constraint report_issuer_handle_check CHECK ((octet_length(issuer_handle) = 16)),
   constraint report_pkey PRIMARY KEY (seq),
   constraint report_tracking_id_check CHECK ((octet_length(tracking_id) = 16))
 );
+CREATE INDEX report_issuer_handle ON key_zone.report USING btree (issuer_handle) WHERE (issuer_handle IS NOT NULL);
+
+create table key_zone.report_amendment (
+  report bigint not null,
+  seq bigint not null,
+  available bigint not null,
+  report_type smallint,
+  onset_day integer,
+  constraint report_amendment_pkey PRIMARY KEY (report, seq),
+  constraint report_amendment_report_type_check CHECK (((report_type >= 1) AND (report_type <= 3)))
+);
+CREATE INDEX report_amendment_available ON key_zone.report_amendment USING btree (available);
+
+create table key_zone.report_mark (
+  report bigint not null,
+  seq bigint not null,
+  withdrawal bigint not null,
+  available bigint not null,
+  change smallint not null,
+  constraint report_mark_change_check CHECK ((change = ANY (ARRAY[1, '-1'::integer]))),
+  constraint report_mark_pkey PRIMARY KEY (report, seq, withdrawal)
+);
+CREATE INDEX report_mark_available ON key_zone.report_mark USING btree (available);
 
 create table key_zone.secret (
   name text not null,
@@ -367,6 +422,20 @@ create table key_zone.secret (
   made bigint,
   constraint secret_made_check CHECK (((made % (86400)::bigint) = 0)),
   constraint secret_pkey PRIMARY KEY (name, version)
+);
+
+create table key_zone.standing_withdrawal (
+  seq bigint not null,
+  id bytea not null,
+  app text,
+  source text,
+  regions text[],
+  issuer_handles bytea[],
+  accepted_from bigint,
+  accepted_before bigint,
+  constraint standing_withdrawal_id_check CHECK ((octet_length(id) = 16)),
+  constraint standing_withdrawal_id_key UNIQUE (id),
+  constraint standing_withdrawal_pkey PRIMARY KEY (seq)
 );
 
 create table key_zone.stream (

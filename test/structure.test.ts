@@ -13,7 +13,7 @@ const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
 
 /** What every step may use. */
 const COMMON = ['format', 'db', 'operate', 'log', 'errors.ts']
-const STEPS = ['authorize', 'submit', 'publish', 'distribute', 'verify']
+const STEPS = ['authorize', 'submit', 'publish', 'distribute', 'verify', 'correct', 'recover']
 
 /** The folders, and what each may import beside itself. */
 const EDGES: Readonly<Record<string, readonly string[]>> = {
@@ -26,6 +26,8 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   submit: COMMON,
   publish: [...COMMON, 'submit', 'distribute'],
   distribute: COMMON,
+  correct: [...COMMON, 'submit', 'publish'],
+  recover: [...COMMON, 'submit', 'publish'],
   http: [...COMMON, ...STEPS],
   cli: [...COMMON, ...STEPS, 'config.ts', 'config-variables.ts'],
   'config.ts': ['operate', 'errors.ts', 'config-variables.ts'],

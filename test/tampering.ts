@@ -98,12 +98,9 @@ export const TAMPERING: readonly [string, string, readonly RegExp[]][] = [
     [/^diagnosis_key: 1 rows follow from no event$/],
   ],
   [
-    'a key is marked withdrawn',
-    'update diagnosis_key set withdrawn = true where key_data = (select key_data from diagnosis_key order by 1 limit 1)',
-    [
-      /^diagnosis_key: 1 rows follow from no event$/,
-      /^diagnosis_key: 1 rows that follow from events/,
-    ],
+    'a report is marked withdrawn',
+    'insert into report_mark select seq, seq, seq, grain, 1 from report limit 1',
+    [/^report_mark: 1 rows follow from no event$/],
   ],
   [
     'a submission is counted once more',

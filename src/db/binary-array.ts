@@ -22,9 +22,9 @@ export function byteaArray(values: readonly (Uint8Array | null)[]): Buffer {
   return array
 }
 
-/** text[] */
-export function textArray(values: readonly string[]): Buffer {
-  const array = byteaArray(values.map((value) => Buffer.from(value)))
+/** text[]; null elements are allowed. */
+export function textArray(values: readonly (string | null)[]): Buffer {
+  const array = byteaArray(values.map((value) => (value === null ? null : Buffer.from(value))))
   array.writeInt32BE(25, 8)
   return array
 }

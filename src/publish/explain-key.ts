@@ -123,7 +123,7 @@ export async function explainReport(
     withdrawn: boolean
     grain: number
   }>(
-    sql`select seq, regions, traveler, withdrawn, grain from report where tracking_id = ${trackingId}`,
+    sql`select seq, regions, traveler, false as withdrawn, grain from report where tracking_id = ${trackingId}`,
   )
   const row = rows[0]
   if (row === undefined) return undefined
@@ -178,10 +178,10 @@ interface KeyRow {
 
 async function findKey(db: Queryable, keyData: Uint8Array): Promise<StoredKey | undefined> {
   const { rows } = await db.query<KeyRow>(
-    sql`select k.rolling_start, k.rolling_period, k.padding, k.withdrawn, k.seq, k.available, k.report_type,
-          p.grain, p.regions, p.traveler, p.withdrawn as report_withdrawn,
+    sql`select k.rolling_start, k.rolling_period, k.padding, false as withdrawn, k.seq, k.available, k.report_type,
+          p.grain, p.regions, p.traveler, false as report_withdrawn,
           q.seq as revision_seq, r.available as revision_available, r.report_type as revision_type, q.grain as revision_grain,
-          q.regions as revision_regions, q.traveler as revision_traveler, q.withdrawn as revision_withdrawn
+          q.regions as revision_regions, q.traveler as revision_traveler, false as revision_withdrawn
         from diagnosis_key k join report p using (seq)
           left join key_revision r on r.key_data = k.key_data left join report q on q.seq = r.seq
         where k.key_data = ${keyData}`,

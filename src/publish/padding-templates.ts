@@ -65,7 +65,7 @@ export async function readTemplates(
   const reports = await db.query<{ seq: number }>({
     name: 'find-template-reports',
     text: `select seq from event join report using (seq)
-           where seq = any($1::bigint[]) and type = $2 and not withdrawn order by seq`,
+           where seq = any($1::bigint[]) and type = $2  and seq not in (select report from report_mark group by report having sum(change) > 0) order by seq`,
     values: [seqs, REPORT],
   })
   const chosen = shuffled(

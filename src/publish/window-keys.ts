@@ -39,7 +39,7 @@ export function selectKeys(stream: Stream, span: ReleaseSpan): string {
       ${finalType} as report_type, coalesce(r.days_since_onset, k.days_since_onset) as days_since_onset, k.seq, k.padding
     from diagnosis_key k join report p on p.seq = k.seq
       left join key_revision r on r.key_data = k.key_data and r.seq < ${span.readSeq}
-    where ${isIn('k.available')} and k.seq < ${span.readSeq} and not k.withdrawn and not p.withdrawn and ${matchReport(stream, 'p')}
+    where ${isIn('k.available')} and k.seq < ${span.readSeq} and ${matchReport(stream, 'p')}
       and ${finalType} <> ${REVOKED} and ${matchType(stream, finalType)}
     union all
     select k.key_data, r.transmission_risk, k.rolling_start, k.rolling_period, r.report_type, r.days_since_onset, k.seq, k.padding
@@ -71,9 +71,8 @@ export function copySorted(select: string): string {
  */
 function revisions(stream: Stream, { number, readSeq }: ReleaseSpan): string {
   return `key_revision r join diagnosis_key k on k.key_data = r.key_data and r.seq < ${readSeq}
-      and not k.withdrawn
-    join report p on p.seq = k.seq and not p.withdrawn
-    join report q on q.seq = r.seq and not q.withdrawn
+    join report p on p.seq = k.seq
+    join report q on q.seq = r.seq
     left join (release first join stream_filter taken using (configuration_seq))
       on first.stream = ${textLiteral(stream.name)} and first.number < ${number} and first.window_end > k.available
       and first.keys_from <= k.available and first.keys_from > k.available - ${LONGEST_SPAN}`

@@ -11,7 +11,8 @@ import type { ReportContent } from './report.ts'
 export interface BroughtReport {
   readonly seq: number
   readonly isPadding: boolean
-  readonly content: Omit<PaddingContent, 'accepted'> & Partial<Pick<ReportContent, 'issuerHandle'>>
+  readonly content: Omit<PaddingContent, 'accepted'> &
+    Partial<Pick<ReportContent, 'issuerHandle' | 'source'>>
   /** Unix seconds at a time grain. */
   readonly acceptance: number
 }

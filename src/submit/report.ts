@@ -112,7 +112,9 @@ export const reportProjection: Projection = {
   types: [REPORT, PADDING],
   tables: ['report', 'diagnosis_key', 'key_revision'],
   async apply(tx, events) {
-    const reports = events.map(broughtReport)
+    // One that was erased brings nothing any more.
+    const reports = events.filter(isKept).map(broughtReport)
+    if (reports.length === 0) return
     try {
       await allWritten([
         insertKeys(tx, reports),
@@ -124,6 +126,10 @@ export const reportProjection: Projection = {
       throw sqlStateOf(error) === STORED_ALREADY ? new AlreadyStored() : error
     }
   },
+}
+
+function isKept({ parts }: StoredEvent): boolean {
+  return parts[0]?.content !== undefined
 }
 
 /** The content of a report's event. */
@@ -148,7 +154,7 @@ async function insertReports(tx: Transaction, reports: readonly BroughtReport[])
   const contents = reports.map((report) => report.content)
   await tx.query({
     name: 'store-reports',
-    text: 'select store_reports($1, $2, $3, $4, $5, $6, $7, $8)',
+    text: 'select store_reports($1, $2, $3, $4, $5, $6, $7, $8, $9)',
     values: [
       bigintArray(reports.map((report) => report.seq)),
       byteaArray(contents.map((content) => content.trackingId)),
@@ -158,6 +164,7 @@ async function insertReports(tx: Transaction, reports: readonly BroughtReport[])
       booleanArray(contents.map((content) => content.traveler)),
       byteaArray(contents.map((content) => content.issuerHandle ?? null)),
       bigintArray(reports.map((report) => report.acceptance)),
+      textArray(contents.map((content) => content.source ?? null)),
     ],
   })
 }

@@ -6,6 +6,7 @@ import { createAcceptReports } from './accept-reports.ts'
 import { createAuthorityCache } from './authority-cache.ts'
 import { createGroupCommit } from '../log/group-commit.ts'
 import type { PublishContext } from './publish-v1.ts'
+import { correctionProjection } from './corrections.ts'
 import { reportProjection } from './report.ts'
 import { createRevisionKeys, type RevisionKeys, type RevisionKeySettings } from './revision-keys.ts'
 import { createRevisionTokens } from './revision-token.ts'
@@ -46,7 +47,10 @@ export function createPublishContext(
   now: () => Date,
 ): SubmissionContext {
   const { timeGrain, clockLeewaySeconds, defaultRegion, partialRevisions, maxWaiting } = settings
-  const writer = { timeGrain, projections: [reportProjection, statsProjection] }
+  const writer = {
+    timeGrain,
+    projections: [reportProjection, correctionProjection, statsProjection],
+  }
   const keys = createRevisionKeys(db, settings.revisionKeys, now)
   return {
     findAuthority: createAuthorityCache(db, () => performance.now()),
