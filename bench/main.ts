@@ -10,8 +10,11 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   reject: async () => (await import('./reject.ts')).bench,
   publish: async () => (await import('./publish.ts')).bench,
   'publish-idle': async () => (await import('./publish-idle.ts')).bench,
+  withdraw: async () => (await import('./withdraw.ts')).bench,
   serve: async () => (await import('./serve.ts')).bench,
   verify: async () => (await import('./verify.ts')).bench,
+  archive: async () => (await import('./archive.ts')).bench,
+  recover: async () => (await import('./recover.ts')).bench,
   authorize: async () => (await import('./authorize.ts')).bench,
   sheet: async () => (await import('./sheet.ts')).bench,
 }

@@ -16,6 +16,9 @@ update report set source = case
 -- A withdrawal names handles; reports without one are many.
 create index report_issuer_handle on report (issuer_handle) where issuer_handle is not null;
 
+-- Padding is taken along by small withdrawals.
+create index report_padding on report (seq) where source is null;
+
 alter table diagnosis_key drop column withdrawn;
 
 -- The keys of a report; new ones come at its end.
@@ -68,7 +71,7 @@ create index report_amendment_available on report_amendment (available);
 create table standing_withdrawal (
   seq bigint primary key,
   id bytea not null unique check (octet_length(id) = 16),
-  app text,
+  apps text[],
   source text,
   regions text[],
   issuer_handles bytea[],
@@ -108,3 +111,87 @@ begin
 exception when unique_violation then
   raise exception using errcode = 'TC001', message = 'a report is stored already';
 end $$;
+
+-- Whether a release counted a change of a key: it was in the log when the key was first published, or its window has come.
+create function is_counted(seq bigint, available bigint, known bigint, due bigint) returns boolean language sql immutable parallel safe
+  return seq < known or available < due;
+
+-- Whether withdrawals hold a report.
+create function report_is_held(held bigint, known bigint, due bigint) returns boolean language sql stable parallel safe
+  return coalesce((select sum(m.change) > 0 from report_mark m
+    where m.report = held and is_counted(m.seq, m.available, known, due)), false);
+
+-- What is to be said of a key by the changes that count: type 5 when it is revoked or withdrawn, which no amendment ends. A withdrawal of the report that
+-- only revised it takes the revision back. `revising` is the report that revised it.
+create function key_state(key bytea, known bigint, due bigint)
+returns table (report_type smallint, transmission_risk smallint, days_since_onset smallint, revising bigint)
+language sql stable parallel safe rows 1 as $$
+  select case when is_held or days not between -14 and 14 or said.report_type = 5 then 5::smallint
+    else coalesce(a.report_type, said.report_type) end,
+    said.transmission_risk,
+    case when days between -14 and 14 then days::smallint else said.days_since_onset end, r.seq
+  from diagnosis_key k
+    left join key_revision r on r.key_data = k.key_data and is_counted(r.seq, r.available, known, due)
+      and not report_is_held(r.seq, known, due)
+    cross join lateral (select coalesce(r.seq, k.seq) as report, coalesce(r.report_type, k.report_type) as report_type,
+      coalesce(r.transmission_risk, k.transmission_risk) as transmission_risk,
+      coalesce(r.days_since_onset, k.days_since_onset) as days_since_onset) said
+    left join lateral (select m.report_type, m.onset_day from report_amendment m
+      where m.report = said.report and is_counted(m.seq, m.available, known, due) order by m.seq desc limit 1) a on true
+    cross join lateral (select coalesce(k.rolling_start / 144 - a.onset_day, said.days_since_onset) as days,
+      report_is_held(k.seq, known, due) or coalesce((select sum(m.change) > 0 from key_mark m
+        where m.key_data = k.key_data and is_counted(m.seq, m.available, known, due)), false) as is_held) d
+  where k.key_data = key
+$$;
+
+-- Keys that something became available of in a span, by the events below a number.
+create function changed_keys(span_from bigint, span_until bigint, below bigint) returns setof bytea
+language sql stable parallel safe rows 100 as $$
+  select key_data from key_revision where available >= span_from and available < span_until and seq < below
+  union
+  select key_data from key_mark where available >= span_from and available < span_until and seq < below
+  union
+  select k.key_data from diagnosis_key k where k.seq in (
+    select report from report_mark where available >= span_from and available < span_until and seq < below
+    union all select report from report_amendment where available >= span_from and available < span_until and seq < below)
+  union
+  select r.key_data from key_revision r where r.seq in (
+    select report from report_mark where available >= span_from and available < span_until and seq < below
+    union all select report from report_amendment where available >= span_from and available < span_until and seq < below)
+$$;
+
+-- When something became available of a key.
+create function changes_of_key(key bytea) returns setof bigint language sql stable parallel safe rows 2 as $$
+  select available from diagnosis_key where key_data = key
+  union select available from key_revision where key_data = key
+  union select available from key_mark where key_data = key
+  union select c.available from (select seq from diagnosis_key where key_data = key
+      union all select seq from key_revision where key_data = key) r
+    cross join lateral (select m.available from report_mark m where m.report = r.seq
+      union all select m.available from report_amendment m where m.report = r.seq) c
+$$;
+
+-- The release, of those below a number, in which a stream published a key for the first time; and whether for the report that
+-- brought it, and not only for the one that revised it.
+create function first_release(publisher text, below integer, key bytea)
+returns table (number integer, read_seq bigint, by_report boolean) language sql stable parallel safe rows 1 as $$
+  select f.number, f.read_seq,
+    stream_takes(p.regions, p.traveler, taken.input_regions, taken.excluded_regions, taken.travelers)
+  from diagnosis_key k join report p on p.seq = k.seq
+    cross join changes_of_key(k.key_data) as c(available)
+    -- A release brings the keys of less than two days: a window of a day, after a day of windows that were held.
+    join release f on f.stream = publisher and f.number < below and f.window_end > c.available
+      and f.keys_from <= c.available and f.keys_from > c.available - 172801
+    join stream_filter taken using (configuration_seq)
+    cross join lateral key_state(k.key_data, f.read_seq, 0) s
+    left join report q on q.seq = s.revising
+    left join key_revision r on r.key_data = k.key_data and r.seq = s.revising
+  where k.key_data = key and k.available < f.window_end and s.report_type <> 5
+    and (cardinality(taken.report_types) = 0 or s.report_type = any (taken.report_types))
+    and case when stream_takes(p.regions, p.traveler, taken.input_regions, taken.excluded_regions, taken.travelers)
+      then exists (select from release e where e.stream = publisher and e.number <= f.number and e.window_end > k.available
+        and e.keys_from <= k.available and e.keys_from > k.available - 172801)
+      else r.available < f.window_end
+        and stream_takes(q.regions, q.traveler, taken.input_regions, taken.excluded_regions, taken.travelers) end
+  order by f.number limit 1
+$$;

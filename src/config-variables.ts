@@ -1,6 +1,7 @@
 // Config-variables: every environment variable, what it is for and what it may hold; promises that no text is taken for a value that it is not.
 
 import { parse as parseConnectionString } from 'pg-connection-string'
+import { isAgeRecipient } from './operate/age-recipient.ts'
 import { parseDuration } from './operate/duration.ts'
 import { Secret } from './operate/secret.ts'
 
@@ -71,6 +72,21 @@ const region = (help: string): Variable<string> => ({
   parse: (given) => (/^[A-Za-z0-9-]{1,10}$/.test(given) ? given.toUpperCase() : undefined),
 })
 
+const serverUrl = (help: string): Variable<string> => ({
+  help,
+  expected: "a URL such as https://keys.example; http:// for this machine's own addresses alone",
+  parse: (given) => (isServerUrl(given) ? given : undefined),
+})
+
+/** Whether orders may be sent there: nobody on the way may read which reports they name. */
+function isServerUrl(given: string): boolean {
+  if (!/^[\x21-\x7e]{1,2000}$/.test(given) || !URL.canParse(given)) return false
+  const { protocol, hostname, username, password, search, hash } = new URL(given)
+  const isLocal = ['127.0.0.1', '[::1]', 'localhost'].includes(hostname)
+  const isSafe = protocol === 'https:' || (protocol === 'http:' && isLocal)
+  return isSafe && username === '' && password === '' && search === '' && hash === ''
+}
+
 const LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
 
 /** Every variable that is understood. */
@@ -82,6 +98,16 @@ export const VARIABLES = {
   TOCSIN_MASTER_KEY_FILE: text(
     'file of the key that wraps all other secrets; default <data>/master.key',
   ),
+  TOCSIN_ARCHIVE: text('folder of the archive of both logs; default <data>/archive'),
+  TOCSIN_ARCHIVE_RECIPIENTS: {
+    help: 'to whom the archive is encrypted: recipients of age, with commas between; without them an identity is made in <data>/archive-identity.txt',
+    expected: 'recipients as age-keygen prints them, age1..., with commas between',
+    parse: (given: string) => {
+      const recipients = given.split(',').map((each) => each.trim())
+      return recipients.every(isAgeRecipient) ? recipients : undefined
+    },
+  },
+  TOCSIN_ARCHIVE_AGE: duration('for how long an event waits to be archived; default 30s', 1, 3600),
   TOCSIN_DATABASE_URL: databaseUrl(
     "PostgreSQL server, the owner's login; without it an embedded one in the data folder",
   ),
@@ -116,6 +142,9 @@ export const VARIABLES = {
     'whether known keys that a revision token does not cover are dropped, instead of refusing the request; default false',
   ),
   TOCSIN_STATS_AUDIENCE: text('audience of tokens that ask for statistics; default keyserver'),
+  TOCSIN_KEY_SERVER_URL: serverUrl(
+    "key server that gets the orders to withdraw reports; this server's own key zone by default",
+  ),
   TOCSIN_OPERATOR_PORT: wholeNumber(
     'port for metrics and what else is for you alone, 0 for any that is free; none by default',
     0,

@@ -47,6 +47,32 @@ test('every problem is reported at once, with name, shape and what is expected',
   assert.equal(error.code, 'configuration_invalid')
 })
 
+test('the archive lies outside of what is served, and is encrypted to recipients that are some', () => {
+  const recipient = 'age15yenrgk3grzw3zjt6arg0tnqe48u5ahjmz622nutjcw9vcll6a0q0fygp0'
+  const good = parseConfig({
+    TOCSIN_DATA: '/d',
+    TOCSIN_ARCHIVE_RECIPIENTS: `${recipient}, ${recipient}`,
+  })
+  assert.deepEqual(good.archiveRecipients, [recipient, recipient])
+  assert.deepEqual([good.archiveFolder, good.archiveAge], ['/d/archive', 30])
+  const wrong = [
+    { TOCSIN_ARCHIVE_RECIPIENTS: `${recipient},${recipient.slice(0, -1)}q` },
+    { TOCSIN_ARCHIVE_RECIPIENTS: '' },
+    { TOCSIN_ARCHIVE: '/d/public', TOCSIN_DATA: '/d' },
+    { TOCSIN_ARCHIVE: '/d/public/archive', TOCSIN_DATA: '/d' },
+    { TOCSIN_ARCHIVE_AGE: '0s' },
+  ]
+  for (const env of wrong)
+    assert.deepEqual(
+      problemsOf(env).problems.map(({ name }) => name),
+      [Object.keys(env)[0]],
+    )
+  assert.equal(
+    parseConfig({ TOCSIN_DATA: '/d', TOCSIN_ARCHIVE: '/d/public-not' }).archiveFolder,
+    '/d/public-not',
+  )
+})
+
 test('an address of a database that nobody can take apart is a problem, and is not shown', () => {
   for (const url of [
     'postgres://owner:hunter2@db:99999/tocsin',
@@ -153,6 +179,23 @@ test('the operator has a port of its own', () => {
   )
   // The system gives each one that is free.
   assert.equal(parseConfig({ TOCSIN_PORT: '0', TOCSIN_OPERATOR_PORT: '0' }).operatorPort, 0)
+})
+
+test('orders go to a key server that nobody on the way can read', () => {
+  const read = (TOCSIN_KEY_SERVER_URL: string) =>
+    parseConfig({ TOCSIN_KEY_SERVER_URL }).keyServerUrl
+  for (const url of ['https://keys.example', 'https://keys.example:8443/tocsin/', 'http://[::1]:1'])
+    assert.equal(read(url), url)
+  for (const url of [
+    '',
+    'keys.example',
+    'http://keys.example',
+    'ftp://keys.example',
+    'https://user:password@keys.example',
+    'https://keys.example/?a=b',
+    'https://keys.example/#a',
+  ])
+    assert.throws(() => read(url), ConfigError, url)
 })
 
 test('every variable has help and says what it expects', () => {

@@ -1,7 +1,7 @@
 // Config: environment variables and an optional file as one typed value; promises every problem at once, and that no secret can be printed.
 
 import { readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { VARIABLES, type Variable } from './config-variables.ts'
 import { TocsinError } from './errors.ts'
 import type { Secret } from './operate/secret.ts'
@@ -15,6 +15,14 @@ export interface Config {
   /** The served root of published files. */
   readonly publicFolder: string
   readonly masterKeyFile: string
+  /** The archive of both zones' logs, each in a folder below it. */
+  readonly archiveFolder: string
+  /** `age1...`: to whom it is encrypted; empty for the identity that is made at the first start. */
+  readonly archiveRecipients: readonly string[]
+  /** Where that identity is made. */
+  readonly archiveIdentityFile: string
+  /** For how long an event waits to be archived. */
+  readonly archiveAge: number
   /** The owner's login on a server; the embedded database when there is none. */
   readonly databaseUrl?: Secret
   /** The zones' logins, when the operator makes them. */
@@ -42,6 +50,8 @@ export interface Config {
   readonly partialRevisions: boolean
   /** `aud` of the tokens with which health authorities ask for their statistics. */
   readonly statsAudience: string
+  /** The key server that gets withdrawal orders; the own key zone when it is left out. */
+  readonly keyServerUrl?: string
   /** Where metrics and what else is the operator's own are served; nowhere when it is left out. */
   readonly operatorPort?: number
   /** Proxies of the operator's own that each request passes. */
@@ -124,6 +134,10 @@ function toConfig(values: Values): Config {
     dataFolder,
     publicFolder: resolve(values.TOCSIN_PUBLIC ?? join(dataFolder, 'public')),
     masterKeyFile: resolve(values.TOCSIN_MASTER_KEY_FILE ?? join(dataFolder, 'master.key')),
+    archiveFolder: resolve(values.TOCSIN_ARCHIVE ?? join(dataFolder, 'archive')),
+    archiveRecipients: values.TOCSIN_ARCHIVE_RECIPIENTS ?? [],
+    archiveIdentityFile: join(dataFolder, 'archive-identity.txt'),
+    archiveAge: values.TOCSIN_ARCHIVE_AGE ?? 30,
     ...optional('databaseUrl', values.TOCSIN_DATABASE_URL),
     ...optional('keyDatabaseUrl', values.TOCSIN_KEY_DATABASE_URL),
     ...optional('authorityDatabaseUrl', values.TOCSIN_AUTHORITY_DATABASE_URL),
@@ -138,6 +152,7 @@ function toConfig(values: Values): Config {
     ...optional('defaultRegion', values.TOCSIN_DEFAULT_REGION),
     partialRevisions: values.TOCSIN_PARTIAL_REVISIONS ?? false,
     statsAudience: values.TOCSIN_STATS_AUDIENCE ?? 'keyserver',
+    ...optional('keyServerUrl', values.TOCSIN_KEY_SERVER_URL),
     ...optional('operatorPort', values.TOCSIN_OPERATOR_PORT),
     trustedProxies: values.TOCSIN_TRUSTED_PROXIES ?? 0,
     logLevel: values.TOCSIN_LOG_LEVEL ?? 'info',
@@ -158,6 +173,12 @@ function crossChecks(config: Config): ConfigProblem[] {
       name: 'TOCSIN_OPERATOR_PORT',
       given: `${config.port}, as TOCSIN_PORT`,
       expected: 'a port of its own: what is served there is for the operator alone',
+    })
+  if (isBelow(config.archiveFolder, config.publicFolder))
+    problems.push({
+      name: 'TOCSIN_ARCHIVE',
+      given: 'a folder below TOCSIN_PUBLIC',
+      expected: 'a folder outside of it: what lies there is served to everybody',
     })
   for (const [name, url] of [
     ['TOCSIN_KEY_DATABASE_URL', config.keyDatabaseUrl],
@@ -186,6 +207,12 @@ function crossChecks(config: Config): ConfigProblem[] {
       expected: 'a duration that divides 24 hours',
     })
   return problems
+}
+
+/** Whether a folder is another one or lies below it. */
+function isBelow(folder: string, other: string): boolean {
+  const path = relative(other, folder)
+  return !isAbsolute(path) && path.split(sep)[0] !== '..'
 }
 
 function optional<Name extends string, Value>(

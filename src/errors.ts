@@ -1,10 +1,6 @@
 // Errors: the one table of stable codes, each with its HTTP status and a sentence; promises that a code never changes its meaning.
 
-/** One row of the table: the HTTP status it is answered with, and what the caller is told. */
-interface ErrorRow {
-  readonly status: number
-  readonly sentence: string
-}
+import { OPERATING_ERRORS, type ErrorRow } from './operating-errors.ts'
 
 /**
  * Every error that Tocsin reports on purpose. A code never changes its meaning; anything that is not in this table is a
@@ -150,9 +146,49 @@ export const ERRORS = {
     status: 409,
     sentence: 'Other reports would be withdrawn as well: invalidate the codes from now on instead.',
   },
+  operator_exists: { status: 409, sentence: 'There is an operator of this name already.' },
+  operator_unknown: { status: 404, sentence: 'There is no operator of this name.' },
+  operator_invalid: { status: 400, sentence: 'The operator can not be added like this.' },
+  report_unknown: { status: 404, sentence: 'No report has this tracking id, or it was erased.' },
   withdrawal_order_unknown: {
     status: 404,
     sentence: 'There is no withdrawal order of this id.',
+  },
+  // Between the zones: orders to withdraw reports.
+  order_invalid: { status: 400, sentence: 'The order was not accepted.' },
+  order_unauthorized: {
+    status: 401,
+    sentence:
+      'The order must be signed by a key that counts now, of a health authority that the key server knows with this iss and aud: its operator registers one with tocsin authority add.',
+  },
+  order_too_old: {
+    status: 400,
+    sentence: 'The order is older than 30 days, or has expired: sign a new one.',
+  },
+  order_not_yet_valid: {
+    status: 400,
+    sentence: 'The order is of a time to come: set the clocks of both servers.',
+  },
+  key_server_unreachable: {
+    status: 503,
+    sentence: 'The key server did not take the order; it stays here and is tried again.',
+  },
+  order_refused: {
+    status: 502,
+    sentence:
+      'The key server refused the order: mend what its code says, then tocsin withdrawal deliver.',
+  },
+  // Requests: withdrawing, reinstating and amending reports.
+  selection_invalid: { status: 400, sentence: "The selection of reports can't be used." },
+  correction_invalid: { status: 400, sentence: "The correction can't be made like this." },
+  correction_unknown: { status: 404, sentence: 'There is no correction of this id.' },
+  correction_id_taken: {
+    status: 409,
+    sentence: 'Another kind of correction was made under this id before: use a new one.',
+  },
+  preview_outdated: {
+    status: 409,
+    sentence: 'What would be corrected has changed since the preview: look at a new one.',
   },
   // Requests of every kind.
   unavailable: {
@@ -162,86 +198,7 @@ export const ERRORS = {
   maintenance: { status: 429, sentence: 'Closed for maintenance: please try again later.' },
   internal_error: { status: 500, sentence: 'Something went wrong here; nothing was changed.' },
   not_found: { status: 404, sentence: 'There is nothing at this address.' },
-  // Operating: configuration, database, log.
-  address_unusable: { status: 500, sentence: 'The address to listen on can not be used.' },
-  configuration_invalid: { status: 500, sentence: 'The configuration has problems.' },
-  authority_exists: { status: 409, sentence: 'The health authority is registered already.' },
-  authority_unknown: { status: 404, sentence: 'No such health authority is registered.' },
-  authority_invalid: {
-    status: 400,
-    sentence: 'The health authority can not be registered like this.',
-  },
-  authority_key_exists: {
-    status: 409,
-    sentence: 'The health authority has a public key of this kid already.',
-  },
-  authority_key_repeated: {
-    status: 409,
-    sentence: 'The health authority has this public key already, under another kid.',
-  },
-  authority_key_unknown: {
-    status: 404,
-    sentence: 'The health authority has no public key of this kid.',
-  },
-  authority_key_not_revoked: { status: 409, sentence: 'The public key is not revoked.' },
-  jwks_unusable: {
-    status: 502,
-    sentence:
-      'The public keys of a health authority can not be fetched; those that are known go on counting.',
-  },
-  realm_exists: { status: 409, sentence: 'A realm of this name exists already.' },
-  realm_unknown: { status: 404, sentence: 'There is no realm of this name.' },
-  realm_invalid: { status: 400, sentence: 'The realm can not be made like this.' },
-  stream_exists: { status: 409, sentence: 'A stream of this name exists already.' },
-  stream_unknown: { status: 404, sentence: 'There is no stream of this name.' },
-  stream_invalid: { status: 400, sentence: 'The stream can not be made like this.' },
-  signing_key_invalid: { status: 500, sentence: 'The signing key can not be used.' },
-  publisher_lost: {
-    status: 503,
-    sentence: 'Another process may publish by now: this one has stopped in time.',
-  },
-  publisher_busy: { status: 409, sentence: 'Another process publishes: stop it first.' },
-  store_conflict: {
-    status: 500,
-    sentence: 'A published file would have changed: nothing was written.',
-  },
-  store_failed: {
-    status: 500,
-    sentence: 'A published file can not be written or read: check the disk and the folder.',
-  },
-  data_folder_in_use: { status: 500, sentence: 'The data folder is in use by another process.' },
-  data_folder_unusable: { status: 500, sentence: 'The data folder can not be used like this.' },
-  embedded_database_missing: {
-    status: 500,
-    sentence: 'The embedded PostgreSQL is not installed for this machine.',
-  },
-  embedded_database_failed: { status: 500, sentence: 'The embedded PostgreSQL did not start.' },
-  database_refused: { status: 500, sentence: 'PostgreSQL refused the login or a right.' },
-  login_taken: {
-    status: 500,
-    sentence: 'A role of the name that a login of Tocsin would have exists already.',
-  },
-  schema_newer: { status: 500, sentence: 'The database was migrated by a newer version.' },
-  schema_changed: { status: 500, sentence: 'A migration that was applied has changed since.' },
-  master_key_missing: { status: 500, sentence: 'The file of the master key is missing.' },
-  master_key_wrong: {
-    status: 500,
-    sentence: 'The master key is not the one that wrapped the secrets.',
-  },
-  file_mode_unsafe: {
-    status: 500,
-    sentence: 'A file with a secret may be read by others than its owner.',
-  },
-  file_not_written: {
-    status: 500,
-    sentence: 'The file can not be written; one that exists is never overwritten.',
-  },
-  trusted_key_invalid: { status: 400, sentence: 'The public key can not be used.' },
-  target_unreadable: { status: 404, sentence: 'What should be verified can not be read.' },
-  log_invalid: { status: 500, sentence: 'The log does not agree with itself.' },
-  request_refused: { status: 502, sentence: 'The service refused the request.' },
-  usage: { status: 400, sentence: 'The command was called wrongly.' },
-  method_not_allowed: { status: 405, sentence: 'This address does not take that method.' },
+  ...OPERATING_ERRORS,
 } as const satisfies Record<string, ErrorRow>
 
 /** A code of the error table. */

@@ -1,24 +1,28 @@
 // Main: the whole server in the order of its flow; promises to hand every step what it needs, and to stop cleanly.
 
-import type { FastifyInstance } from 'fastify'
 import { authorityMetrics } from './authorize/authority-metrics.ts'
 import { authorityProjections, openAuthorize } from './authorize/context.ts'
 import { runUpkeep } from './authorize/run-upkeep.ts'
+import { archiveContext, startArchivers } from './cli/archives.ts'
 import type { Deployment, OpenData, RunningServer, ServerOptions } from './cli/deployment.ts'
 import { explainContext } from './cli/explain-submission.ts'
+import { orderContext, startDelivery } from './cli/order-delivery.ts'
 import { runCommandLine } from './cli/run-command-line.ts'
 import type { Config } from './config.ts'
+import { createAdmitOperator, operatorProjection } from './correct/operators.ts'
 import { openEmbedded, startEmbedded } from './db/embedded.ts'
 import { zoneSecret } from './db/zone-secrets.ts'
 import { openDirectoryStore } from './distribute/directory-store.ts'
 import { createFileServer } from './distribute/serve-files.ts'
-import { TocsinError } from './errors.ts'
 import { buildApp } from './http/app.ts'
 import { explainRoutes } from './http/explain-routes.ts'
+import { listen } from './http/listen.ts'
 import { buildOperatorApp } from './http/operator-app.ts'
 import type { Route } from './http/route.ts'
 import { buildRoutes } from './http/routes.ts'
+import { archiveThrough } from './log/archiver.ts'
 import type { Projection } from './log/projection.ts'
+import { retentionProjection } from './log/retention-cursor.ts'
 import type { Clock } from './operate/clock.ts'
 import { watchHealth } from './operate/health.ts'
 import { createLogger, type Logger } from './operate/logger.ts'
@@ -35,6 +39,7 @@ import { createExplain } from './submit/explain.ts'
 import { healthAuthorityProjection } from './submit/health-authorities.ts'
 import { runKeyRefresh } from './submit/refresh-keys.ts'
 import { reportProjection } from './submit/report.ts'
+import { runRetention } from './submit/run-retention.ts'
 import { statsProjection } from './submit/stats-projection.ts'
 import { openRevisionKeys } from './submit/revision-keys.ts'
 import { startSubmissionThread, type SubmissionThread } from './submit/submission-thread.ts'
@@ -47,6 +52,8 @@ export const keyProjections: readonly Projection[] = [
   correctionProjection,
   statsProjection,
   releaseProjection,
+  retentionProjection,
+  operatorProjection,
 ]
 
 /** See {@link Deployment.openData}. */
@@ -54,6 +61,7 @@ export async function openData(
   config: Config,
   clock: Clock,
   owner: 'server' | 'command',
+  purpose?: 'recovery',
 ): Promise<OpenData> {
   const embedded =
     config.databaseUrl !== undefined
@@ -75,6 +83,7 @@ export async function openData(
       poolSize: config.poolSize,
       projections: { key: keyProjections, authority: authorityProjections },
       now: () => clock.now(),
+      forRecovery: purpose === 'recovery',
     })
     return {
       zones,
@@ -95,12 +104,14 @@ export async function openData(
 
 /** What the publisher of a deployment works with. */
 export function publisherContext(config: Config, zones: OpenZones, clock: Clock): PublisherContext {
+  const archive = archiveContext(config, zones, 'key', () => clock.now())
   return {
     db: zones.key.db,
     copyDb: zones.key.copyDb,
     writer: zones.key.writer,
     store: openDirectoryStore(config.publicFolder),
     loadSigner,
+    archiveThrough: (seq) => archiveThrough(archive, seq),
     now: () => clock.now(),
   }
 }
@@ -115,6 +126,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const now = () => clock.now()
   await options.prepare?.(zones)
   const monotonicMs = () => performance.now()
+  const mode = options.publisher ?? 'timer'
   const authorize = opened.use(
     await openAuthorize(
       { ...zones.authority, masterKey: zones.masterKey },
@@ -133,19 +145,22 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         logger,
         onRun: authority.noteRun,
       },
-      options.publisher ?? 'timer',
+      mode,
     ),
+  )
+  const delivery = opened.use(
+    startDelivery(config, zones, { now, monotonicMs, logger, onLook: authority.noteOrders }, mode),
   )
   const { submit } = opened.use(await startSubmissions(config, zones, now))
+  const archivers = opened.use(
+    await startArchivers(config, zones, { now, monotonicMs, logger }, mode),
+  )
+  metrics.gauges.push(...archivers.gauges)
   const publisher = opened.use(
-    runPublisher(
-      publisherContext(config, zones, clock),
-      zones.key.address,
-      logger,
-      options.publisher ?? 'timer',
-    ),
+    runPublisher(publisherContext(config, zones, clock), zones.key.address, logger, mode),
   )
   const { db, writer, address } = zones.key
+  opened.use(runRetention({ zone: zones.key, now, logger, metrics }, mode))
   opened.use(
     runKeyRefresh(
       {
@@ -170,14 +185,23 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       timeGrain: zones.timeGrain,
       now,
     },
+    orders: orderContext(config, zones, now),
     authorize,
+    corrections: {
+      zone: zones.key,
+      admit: createAdmitOperator({ db, masterKey: zones.masterKey }, monotonicMs),
+      now,
+    },
     serveFile: createFileServer(config.publicFolder),
     health: watchHealth(
       [
         { part: 'key zone database', db: zones.key.db },
         { part: 'authority zone database', db: zones.authority.db },
       ],
-      () => publisher.isWell,
+      [
+        { part: 'publishing', isWell: () => publisher.isWell },
+        { part: 'archiving', isWell: () => archivers.isWell },
+      ],
       monotonicMs,
     ),
     describe: { version: VERSION, demo: zones.demo, db: zones.key.db },
@@ -204,6 +228,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     where,
     zones,
     publishDue: publisher.publishDue,
+    deliverOrders: delivery.deliverDue,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }
@@ -226,23 +251,6 @@ async function serveOperator(
 /** Unix seconds, truncated to the time grain. */
 function truncate(time: Date | undefined, timeGrain: number): number | undefined {
   return time === undefined ? undefined : Math.floor(time.getTime() / 1000 / timeGrain) * timeGrain
-}
-
-async function listen(
-  app: FastifyInstance,
-  host: string,
-  port: number,
-  variable: string,
-): Promise<string> {
-  try {
-    return await app.listen({ host, port })
-  } catch (error) {
-    throw new TocsinError(
-      'address_unusable',
-      `${host}:${port} can't be listened on (${(error as NodeJS.ErrnoException).code}): name another address in TOCSIN_HOST or ${variable}.`,
-      { cause: error },
-    )
-  }
 }
 
 async function startSubmissions(

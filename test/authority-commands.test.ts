@@ -330,7 +330,7 @@ databaseTestOnce(
     assert.deepEqual([order?.['handles'], order?.['delivered']], [1, false])
     assert.match(
       (await tocsin(['withdrawal', 'list'])).out,
-      /of north, made .*, 1 handle, reports of \d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d, not delivered$/m,
+      /of north, made .*, 1 handle, reports of \d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d, not delivered yet$/m,
     )
     const all = await done('provider invalidate-codes ward --realm north')
     assert.equal(all['unused'], 12)

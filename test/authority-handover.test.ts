@@ -70,8 +70,8 @@ databaseTestOnce('a withdrawal order is kept, and shown to be handed in', async 
   assert.match(preview, /^1 issuer handle stands for the reports, on 0 certificates still known/m)
   assert.match(preview, /--retroactive signs an order/)
   const gone = await run(`${invalidate} --retroactive`)
-  const [, id = ''] = /tocsin withdrawal show -- ([\w-]{22}) prints it/.exec(gone.out) ?? []
-  assert.match(gone.out, /is signed and kept here, and not delivered:$/m)
+  const [, id = ''] = /Withdrawal order ([\w-]{22}) is signed/.exec(gone.out) ?? []
+  assert.match(gone.out, /is signed\. A server that runs delivers it by itself:$/m)
   const shown = await run(`withdrawal show -- ${id}`)
   assert.equal(shown.status, 0, shown.err)
   const jws = shown.out.trim()

@@ -3,11 +3,14 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { checkCodeStatus, expireCode } from '../src/authorize/code-status.ts'
+import { deliverOrder, remoteKeyServer } from '../src/authorize/deliver-orders.ts'
 import { eraseDue } from '../src/authorize/retention.ts'
 import { reportYourself } from '../src/authorize/user-report.ts'
+import { listOpenOrders } from '../src/authorize/withdrawal-orders.ts'
 import { authorityStatsRoutes } from '../src/http/authority-stats-routes.ts'
 import { adminTest, aSecond, furnish, setByOperator, type AdminDesk } from './admin-zone.ts'
 import { asRequest, codeRequest, getToken, someKeysHmac } from './authority-zone.ts'
+import { startJwksServer } from './jwks-server.ts'
 import { tocsin } from './run-command.ts'
 
 /** A test in a zone in which all of it has happened but the erasing, which it does itself. */
@@ -56,10 +59,29 @@ async function makeHistory(desk: AdminDesk): Promise<void> {
   })
   await done(200, 'POST', 'providers/lab/invalidate-codes', { preview: true })
   await done(200, 'POST', 'providers/lab/invalidate-codes', { retroactive: true })
+  await deliverOrders(desk)
   await lookAtStatistics(desk)
 
   clock.advance(20 * day)
   await done(204, 'DELETE', `signing-keys/${zone.realm.name}-v1`)
+}
+
+/** Hands in each order: refused at first, then taken. */
+async function deliverOrders({ zone: { zone }, clock }: AdminDesk): Promise<void> {
+  const orders = await listOpenOrders(zone.db)
+  assert.ok(orders.length > 0)
+  await using server = await startJwksServer()
+  const keyServer = remoteKeyServer(new URL(server.url).origin)
+  const { signal } = new AbortController()
+  for (const order of orders)
+    for (const [status, answer] of [
+      [401, { code: 'order_unauthorized' }],
+      [200, { jti: order.id }],
+    ] as const) {
+      server.answer((response) => response.writeHead(status).end(JSON.stringify(answer)))
+      await deliverOrder(zone, keyServer, order, 'schedule', clock.now, signal)
+    }
+  assert.deepEqual(await listOpenOrders(zone.db), [])
 }
 
 /** What health systems and phones do. */

@@ -15,7 +15,7 @@ import {
   reinstateAuthorityKey,
   revokeAuthorityKey,
 } from '../src/submit/health-authority-keys.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { makeOfferedKey, startJwksServer } from './jwks-server.ts'
 import { encodeBody, makeKeys, makeRequest } from './key-zone.ts'
 import { startSubmitting } from './submitting-process.ts'
@@ -36,29 +36,32 @@ const revoke = ({ zone, clock }: SubmittingZone, app: string, kid: string) =>
 const reinstate = ({ zone, clock }: SubmittingZone, app: string, kid: string) =>
   zone.db.transaction((tx) => reinstateAuthorityKey(tx, zone.writer, app, kid, clock.now()))
 
-databaseTest('what can not be done has a code of its own, and changes nothing', async (db, t) => {
-  await using town = await openSubmittingZone(db, t)
-  const before = await readHead(town.zone.db)
-  const refused: [string, () => Promise<void>][] = [
-    ['authority_unknown', () => add(town, 'org.example.unknown')],
-    ['authority_unknown', () => revoke(town, 'org.example.unknown', 'v1')],
-    ['authority_unknown', () => reinstate(town, 'org.example.unknown', 'v1')],
-    ['authority_key_exists', () => add(town, APP, 'v1')],
-    ['authority_key_unknown', () => revoke(town, APP, 'v2')],
-    ['authority_key_unknown', () => reinstate(town, APP, 'v2')],
-    ['authority_key_not_revoked', () => reinstate(town, APP, 'v1')],
-    ['authority_invalid', () => add(town, APP, 'a b')],
-    ['authority_invalid', () => add(town, APP, 'v2', { publicKey: 'no key' })],
-    ['authority_invalid', () => add(town, APP, 'v2', { validFrom: 5, validThrough: 5 })],
-  ]
-  for (const [code, attempt] of refused) await assert.rejects(attempt(), { code })
-  assert.deepEqual(await readHead(town.zone.db), before)
-  await revoke(town, APP, 'v1')
-  await assert.rejects(add(town, APP, 'v1'), { code: 'authority_key_exists' })
-  const revoked = await readHead(town.zone.db)
-  await revoke(town, APP, 'v1')
-  assert.deepEqual(await readHead(town.zone.db), revoked, 'it is revoked already')
-})
+databaseTestOnce(
+  'what can not be done has a code of its own, and changes nothing',
+  async (db, t) => {
+    await using town = await openSubmittingZone(db, t)
+    const before = await readHead(town.zone.db)
+    const refused: [string, () => Promise<void>][] = [
+      ['authority_unknown', () => add(town, 'org.example.unknown')],
+      ['authority_unknown', () => revoke(town, 'org.example.unknown', 'v1')],
+      ['authority_unknown', () => reinstate(town, 'org.example.unknown', 'v1')],
+      ['authority_key_exists', () => add(town, APP, 'v1')],
+      ['authority_key_unknown', () => revoke(town, APP, 'v2')],
+      ['authority_key_unknown', () => reinstate(town, APP, 'v2')],
+      ['authority_key_not_revoked', () => reinstate(town, APP, 'v1')],
+      ['authority_invalid', () => add(town, APP, 'a b')],
+      ['authority_invalid', () => add(town, APP, 'v2', { publicKey: 'no key' })],
+      ['authority_invalid', () => add(town, APP, 'v2', { validFrom: 5, validThrough: 5 })],
+    ]
+    for (const [code, attempt] of refused) await assert.rejects(attempt(), { code })
+    assert.deepEqual(await readHead(town.zone.db), before)
+    await revoke(town, APP, 'v1')
+    await assert.rejects(add(town, APP, 'v1'), { code: 'authority_key_exists' })
+    const revoked = await readHead(town.zone.db)
+    await revoke(town, APP, 'v1')
+    assert.deepEqual(await readHead(town.zone.db), revoked, 'it is revoked already')
+  },
+)
 
 /** The same public key with its point compressed: other bytes, accepted as well. */
 function compress(pem: string): string {
@@ -70,7 +73,7 @@ function compress(pem: string): string {
   return `-----BEGIN PUBLIC KEY-----\n${short.toString('base64')}\n-----END PUBLIC KEY-----\n`
 }
 
-databaseTest(
+databaseTestOnce(
   'a public key has one kid: a revoked one does not come back under another',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -92,7 +95,7 @@ databaseTest(
   },
 )
 
-databaseTest('changes of one authority at once do not get into each other', async (db, t) => {
+databaseTestOnce('changes of one authority at once do not get into each other', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const { zone, clock } = town
   const disable = (disabled: boolean) =>
@@ -117,7 +120,7 @@ databaseTest('changes of one authority at once do not get into each other', asyn
   assert.deepEqual(await town.problems(), [])
 })
 
-databaseTest(
+databaseTestOnce(
   'two processes see a new key, its revocation and its reinstatement within a second',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -147,7 +150,7 @@ databaseTest(
   },
 )
 
-databaseTest('a key that has ended still answers a repeated request', async (db, t) => {
+databaseTestOnce('a key that has ended still answers a repeated request', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const { clock, authority } = town
   const now = Math.floor(clock.now().getTime() / 1000)
@@ -202,7 +205,7 @@ test('wrong usage is told before anything is opened', async (t) => {
   await fails('authority jwks org.north --url https://north.example/ --remove', 'usage')
 })
 
-databaseTest('keys are managed by commands alone', async (db, t) => {
+databaseTestOnce('keys are managed by commands alone', async (db, t) => {
   const folder = await temporaryFolder(t)
   const env = { TOCSIN_DATABASE_URL: db.url, TOCSIN_DATA: join(folder, 'data') }
   const pem = join(folder, 'key.pem')
@@ -265,7 +268,7 @@ databaseTest('keys are managed by commands alone', async (db, t) => {
   assert.equal(((await run('log verify')) as { valid: boolean }).valid, true)
 })
 
-databaseTest(
+databaseTestOnce(
   'a running server fetches the keys of an authority that a command adds',
   async (db, t) => {
     await using server = await startJwksServer()

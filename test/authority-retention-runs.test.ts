@@ -21,6 +21,7 @@ import {
   retentionTest,
   type RetentionZone,
 } from './authority-retention-zone.ts'
+import { killedAt } from './killed-transactions.ts'
 import { seededRandom } from './seeded-random.ts'
 
 /** A zone in which every kind of thing is due after two years. @returns what must be gone then */
@@ -57,22 +58,6 @@ async function assertAllGone(zone: RetentionZone, secrets: readonly Uint8Array[]
         content === undefined || ['configuration', 'release'].includes(retention),
         `${type} still has its part ${retention}`,
       )
-}
-
-/** The zone as a process has it that is killed before its transaction of that number begins, or before it commits. */
-function killedAt(zone: AuthorityZone, number: number, when: 'begin' | 'commit'): AuthorityZone {
-  const killed = new Error('killed')
-  let begun = 0
-  const transaction = async <Result>(work: (tx: Transaction) => Promise<Result>) => {
-    const own = begun++
-    if (own > number || (own === number && when === 'begin')) throw killed
-    return zone.db.transaction(async (tx) => {
-      const result = await work(tx)
-      if (own === number) throw killed
-      return result
-    })
-  }
-  return { ...zone, db: { ...zone.db, transaction } }
 }
 
 for (const when of ['begin', 'commit'] as const)

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { apiKeyProjection } from '../src/authorize/api-keys.ts'
 import { codeProjection, userReportProjection } from '../src/authorize/code-table.ts'
 import { codeClaimed, codeIssued, type CodeId, type IssuedCode } from '../src/authorize/codes.ts'
-import { eraseDue, retentionProjection, type Erasure } from '../src/authorize/retention.ts'
+import { eraseDue } from '../src/authorize/retention.ts'
+import type { ErasedKind } from '../src/authorize/retention-rules.ts'
 import { realmProjection } from '../src/authorize/realms.ts'
 import { signingKeyProjection } from '../src/authorize/signing-keys.ts'
 import { statProjection, type StatCount } from '../src/authorize/stat-counts.ts'
@@ -16,6 +17,7 @@ import type { Address } from '../src/db/database.ts'
 import { sql } from '../src/db/sql.ts'
 import { appendEvents } from '../src/log/append-event.ts'
 import { decodeEvent, type NewEvent, type StoredEvent } from '../src/log/record.ts'
+import { retentionProjection, type Erasure } from '../src/log/retention-cursor.ts'
 import { verifyLog } from '../src/log/verify-log.ts'
 import { openZones } from '../src/operate/open-zones.ts'
 import { dumpZone } from './authority-zone.ts'
@@ -50,7 +52,7 @@ export interface RetentionZone {
   /** Claims a code. @returns the token's id */
   claim(code: CodeId, nonceMac?: Uint8Array): Promise<Uint8Array>
   /** Erases what is due, and checks the log. */
-  erase(): Promise<Erasure['erased']>
+  erase(): Promise<Erasure<ErasedKind>['erased']>
   check(): Promise<void>
   dump(): Promise<string>
   events(): Promise<StoredEvent[]>

@@ -163,7 +163,7 @@ function toBytes(body: unknown): Uint8Array {
 }
 
 /** Every row of every table of a zone as text; binary values in hex. */
-export async function dumpZone({ db }: AuthorityZone): Promise<string> {
+export async function dumpZone({ db }: Pick<AuthorityZone, 'db'>): Promise<string> {
   const { rows: tables } = await db.query<{ name: string }>(
     sql`select table_name as name from information_schema.tables
         where table_schema = current_schema() order by table_name`,

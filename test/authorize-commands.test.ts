@@ -17,7 +17,7 @@ import {
   openAuthorityData,
   outcomeOf,
 } from './authority-zone.ts'
-import { databaseTest, type TestDatabase } from './database.ts'
+import { databaseTestOnce, type TestDatabase } from './database.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 const NOW = new Date('2026-11-25T10:07:30Z')
@@ -49,7 +49,7 @@ async function commandLine(database: TestDatabase, t: TestContext) {
 
 const REALM = ['--issuer', 'https://health.example/', '--audience', 'key-server']
 
-databaseTest('a realm is added, listed and made known to a key server', async (database, t) => {
+databaseTestOnce('a realm is added, listed and made known to a key server', async (database, t) => {
   const { folder, tocsin } = await commandLine(database, t)
   assert.deepEqual((await tocsin('realm', 'list')).lines, ['None yet: tocsin realm add makes one.'])
   const added = await tocsin('realm', 'add', 'north', ...REALM)
@@ -81,7 +81,7 @@ databaseTest('a realm is added, listed and made known to a key server', async (d
   assert.equal(known.status, 0, known.error)
 })
 
-databaseTest(
+databaseTestOnce(
   'API keys are shown once, or put into a new file, and open what they are for',
   async (database, t) => {
     const { folder, tocsin } = await commandLine(database, t)
@@ -116,7 +116,7 @@ databaseTest(
   },
 )
 
-databaseTest('mistakes get a code and a sentence, and change nothing', async (database, t) => {
+databaseTestOnce('mistakes get a code and a sentence, and change nothing', async (database, t) => {
   const { folder, tocsin } = await commandLine(database, t)
   await tocsin('realm', 'add', 'north', ...REALM)
   const taken = join(folder, 'taken')

@@ -6,7 +6,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { COMMANDS } from '../src/cli/commands.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 import { tocsin } from './run-command.ts'
 
@@ -163,7 +163,7 @@ test('keygen makes a private file and never overwrites one', async (t) => {
   assert.equal(readFileSync(file, 'utf8'), before)
 })
 
-databaseTest('a deployment is set up by commands alone', async (database, t) => {
+databaseTestOnce('a deployment is set up by commands alone', async (database, t) => {
   const folder = await temporaryFolder(t)
   const env = { TOCSIN_DATABASE_URL: database.url, TOCSIN_DATA: join(folder, 'data') }
   const run = async (...args: string[]) => {

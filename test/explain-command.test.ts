@@ -4,13 +4,13 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { explainReport, type KnownKey } from '../src/publish/explain-key.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { makeKeys } from './key-zone.ts'
 import { openPublishingZone } from './publishing-zone.ts'
 import { tocsin } from './run-command.ts'
 import { sendReport } from './send-report.ts'
 
-databaseTest(
+databaseTestOnce(
   'the command takes a key in each form and a tracking id, and an unknown one is an answer',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)

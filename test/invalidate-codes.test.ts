@@ -101,7 +101,7 @@ cardTest('a code is found by its uuid; none is withdrawn by its handle alone', a
   ] as const)
     await assert.rejects(invalidate(desk, scope, true), {
       code: 'withdrawal_too_wide',
-      message: /from now on\. One report alone/,
+      message: /from now on\. One report alone is withdrawn at the key server/,
     })
   assert.equal(await countEvents(desk, 'code.invalidated'), 0)
   assert.equal((await invalidate(desk, { scope: 'code', uuid: uuid.toUpperCase() })).unused, 1)

@@ -5,7 +5,7 @@ import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:chil
 import { readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { databaseTest, type TestDatabase } from './database.ts'
+import { databaseTestOnce, type TestDatabase } from './database.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 const COMMAND = join(import.meta.dirname, '../bin/tocsin')
@@ -46,7 +46,7 @@ async function environment({ url }: TestDatabase, t: TestContext): Promise<Recor
   return { TOCSIN_DATABASE_URL: url, TOCSIN_DATA: await temporaryFolder(t), TOCSIN_PORT: '0' }
 }
 
-databaseTest('one Ctrl-C in a terminal stops it cleanly', async (db, t) => {
+databaseTestOnce('one Ctrl-C in a terminal stops it cleanly', async (db, t) => {
   const node = olderNode()
   const hasTerminal = spawnSync('script', ['--version'], { encoding: 'utf8' })
   if (node === undefined) return t.skip('no older Node.js is installed')
@@ -56,7 +56,7 @@ databaseTest('one Ctrl-C in a terminal stops it cleanly', async (db, t) => {
   assert.equal(status, 0)
 })
 
-databaseTest('a signal to the launcher alone stops what it runs', async (db, t) => {
+databaseTestOnce('a signal to the launcher alone stops what it runs', async (db, t) => {
   const node = olderNode()
   if (node === undefined) return t.skip('no older Node.js is installed')
   const env = await environment(db, t)
@@ -66,7 +66,7 @@ databaseTest('a signal to the launcher alone stops what it runs', async (db, t) 
   }
 })
 
-databaseTest(
+databaseTestOnce(
   'a start takes the flags that keep a server small, as the same process',
   async (db, t) => {
     if (process.platform !== 'linux') return t.skip('only /proc tells with what a process runs')

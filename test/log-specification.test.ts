@@ -4,8 +4,19 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { noteLookUp } from '../src/correct/look-ups.ts'
+import { addOperator, revokeOperator, type OpenKeyZone } from '../src/correct/operators.ts'
 import { sql } from '../src/db/sql.ts'
+import { amend } from '../src/correct/amend.ts'
+import { reinstate } from '../src/correct/reinstate.ts'
+import { withdraw } from '../src/correct/withdraw.ts'
 import type { OpenZone } from '../src/operate/open-zones.ts'
+import {
+  decodeArchiveHeader,
+  encodeArchiveHeader,
+  itemLength,
+  type ArchiveHeader,
+} from '../src/log/archive-format.ts'
 import { decodeEvent, encodeEvent, erasePart, type StoredEvent } from '../src/log/record.ts'
 import { appendLeaf, EMPTY_FRONTIER, encodeFrontier, rootOf } from '../src/log/tree.ts'
 import { STREAM_ADDED } from '../src/publish/earlier-events.ts'
@@ -17,6 +28,7 @@ import {
   refreshAuthorityKeys,
   revokeAuthorityKey,
 } from '../src/submit/health-authority-keys.ts'
+import { eraseDue } from '../src/submit/retention.ts'
 import { historyTest } from './authority-history.ts'
 import { databaseTest } from './database.ts'
 import { makeAuthority } from './key-zone.ts'
@@ -46,9 +58,9 @@ function readNotation(text: string): unknown {
   )
 }
 
-const [logStarted, report, statistics] = [...TEXT.matchAll(/^ {4}\{(?:.*\n)+?(?=\n)/gm)].map(
-  ([text]) => readNotation(text),
-)
+const [logStarted, report, statistics, archiveHeader] = [
+  ...TEXT.matchAll(/^ {4}\{(?:.*\n)+?(?=\n)/gm),
+].map(([text]) => readNotation(text))
 const disabled = readNotation(
   /`authority\.disabled`, with the content `(\{.*\})`/.exec(TEXT)?.[1] ?? '',
 )
@@ -150,6 +162,24 @@ test('the worked example is what the page says, computed with nothing but a hash
   assert.equal(hex(firstTwo) + hex(leaf2), hex(example('frontier-3')))
 })
 
+test('the header of the archive is what the page says, and what is written; the records follow as they are', () => {
+  const header = cbor(archiveHeader)
+  assert.equal(hex(header), hex(example('archive-header')))
+  assert.equal(hex(encodeArchiveHeader(archiveHeader as ArchiveHeader)), hex(header))
+  assert.deepEqual(decodeArchiveHeader(header), archiveHeader)
+  const plain = Buffer.concat([header, ...['record-0', 'record-1', 'record-2'].map(example)])
+  assert.equal(hex(sha256(plain)), hex(example('archive-plain-digest')))
+  let count = 0
+  for (let rest = plain; rest.length > 0; count++) {
+    const length = itemLength(rest)
+    assert.equal(itemLength(rest.subarray(0, (length ?? 0) - 1)), undefined)
+    rest = rest.subarray(length)
+  }
+  assert.equal(count, 4)
+  const listed = namesIn('### Objects', /^\| `(\w+)` \|/gm)
+  assert.deepEqual(listed, Object.keys(archiveHeader as object).sort())
+})
+
 databaseTest(
   'the page names every type of event of the key zone and every field of it',
   async (db, t) => {
@@ -176,7 +206,14 @@ databaseTest(
         ),
       )
     await changeKeys(town.zone, 'org.example.health', town.clock.now())
-    await assertSpecified(town.zone)
+    await correctAll(town.zone, town.clock.now())
+    await lookAndLeave(town.zone, town.clock.now())
+    const before = await readEvents(town.zone)
+    town.clock.advance(18 * 86_400 + 900)
+    await eraseDue(town.zone, town.clock.now())
+    // What was erased has no fields any more.
+    const after = (await readEvents(town.zone)).slice(before.length)
+    assertSpecifiedIn([...before, ...after], town.zone)
   },
 )
 
@@ -234,6 +271,33 @@ async function changeKeys(
   await db.transaction((tx) => refreshAuthorityKeys(tx, writer, app, () => change, now))
 }
 
+/** An operator comes, something is looked up, the operator goes. */
+async function lookAndLeave(zone: OpenKeyZone, now: Date): Promise<void> {
+  await addOperator(zone, { name: 'ann', role: 'look' }, 'command', now)
+  await noteLookUp(zone, 'report', 'ann', now)
+  await revokeOperator(zone, 'ann', 'command', now)
+}
+
+/** One event of each type that corrects reports, every condition and every part among them. */
+async function correctAll(zone: Pick<OpenZone, 'db' | 'writer'>, now: Date): Promise<void> {
+  const note = { reason: 'a test', by: 'command' }
+  const selection = {
+    issuerHandles: ['A'.repeat(22)],
+    healthAuthority: 'org.example.health',
+    source: 'publish-v1',
+    regions: ['US'],
+    acceptedFrom: 1,
+    acceptedBefore: 2 ** 40,
+  }
+  const { id } = await withdraw(zone, { selection, scope: 'both', ...note }, now)
+  const trackingIds = ['ab'.repeat(16)]
+  await withdraw(zone, { selection: { trackingIds }, scope: 'retroactive', ...note }, now)
+  await withdraw(zone, { selection: { keys: trackingIds }, scope: 'both', ...note }, now)
+  await reinstate(zone, { withdrawal: id, ...note }, now)
+  await reinstate(zone, { selection: { keys: trackingIds }, ...note }, now)
+  await amend(zone, { selection, reportType: 'likely', onset: '2026-03-07', ...note }, now)
+}
+
 type Logged = Pick<OpenZone, 'db' | 'writer'>
 
 async function readEvents({ db }: Pick<Logged, 'db'>): Promise<StoredEvent[]> {
@@ -241,10 +305,6 @@ async function readEvents({ db }: Pick<Logged, 'db'>): Promise<StoredEvent[]> {
     sql`select record from event order by seq`,
   )
   return rows.map(({ record }) => decodeEvent(record))
-}
-
-async function assertSpecified(zone: Logged): Promise<void> {
-  assertSpecifiedIn(await readEvents(zone), zone)
 }
 
 /** Asserts that all of a zone's types were seen, and that each field seen is in the table of its type, and the other way round. */
@@ -326,6 +386,7 @@ function cbor(value: unknown): Buffer {
   if (typeof value === 'string')
     return Buffer.concat([head(3, Buffer.byteLength(value)), Buffer.from(value)])
   if (value === false) return Buffer.of(0xf4)
+  if (value === null) return Buffer.of(0xf6)
   if (Array.isArray(value)) return Buffer.concat([head(4, value.length), ...value.map(cbor)])
   const entries = Object.entries(value as object).map(
     ([key, each]) => [cbor(key), cbor(each)] as const,

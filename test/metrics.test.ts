@@ -8,36 +8,39 @@ import { startCommand } from '../src/cli/start.ts'
 import { buildOperatorApp } from '../src/http/operator-app.ts'
 import { createLogger } from '../src/operate/logger.ts'
 import { createMetrics } from '../src/operate/metrics.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { CHAFF, openPhone } from './http-phone.ts'
 import { startService, type RunningService } from './running-service.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 const OPERATOR = { TOCSIN_OPERATOR_PORT: '0' }
 
-databaseTest('submissions, keys and requests are counted, decoys are not', async (database, t) => {
-  await using service = await startService(database.url, await temporaryFolder(t), OPERATOR)
-  const phone = await openPhone(service)
-  for (const days of [2, 5]) await phone.post('/v1/publish', await phone.makeUpload(days))
-  await phone.post('/v1/publish', 'nonsense')
-  await phone.post('/v1/publish', 'x'.repeat(70_000))
-  await phone.post('/v1/publish', { ...(await phone.makeUpload()), healthAuthorityID: 'x' })
-  for (let count = 0; count < 3; count++) await phone.post('/v1/publish', '{}', CHAFF)
-  await phone.post('/v1/publish', 'x'.repeat(70_000), CHAFF)
-  await phone.post('/api/verify', {})
-  await fetch(`${service.url}/exports/demo/1-2-00001.zip`)
-  const lines = await readMetrics(service)
-  assert.equal(lines.get('tocsin_submissions_total{outcome="accepted"}'), 2)
-  assert.equal(lines.get('tocsin_submissions_total{outcome="bad_request"}'), 2)
-  assert.equal(lines.get('tocsin_submissions_total{outcome="unknown_health_authority_id"}'), 1)
-  assert.equal(lines.get('tocsin_keys_total{outcome="inserted"}'), 7)
-  assert.equal(lines.get('tocsin_requests_total{route="/v1/publish",status="2xx"}'), 2)
-  assert.equal(lines.get('tocsin_requests_total{route="/v1/publish",status="4xx"}'), 3)
-  assert.equal(lines.get('tocsin_requests_total{route="/api/verify",status="4xx"}'), 1)
-  assert.equal(lines.get('tocsin_requests_total{route="/exports/:stream/:file",status="4xx"}'), 1)
-})
+databaseTestOnce(
+  'submissions, keys and requests are counted, decoys are not',
+  async (database, t) => {
+    await using service = await startService(database.url, await temporaryFolder(t), OPERATOR)
+    const phone = await openPhone(service)
+    for (const days of [2, 5]) await phone.post('/v1/publish', await phone.makeUpload(days))
+    await phone.post('/v1/publish', 'nonsense')
+    await phone.post('/v1/publish', 'x'.repeat(70_000))
+    await phone.post('/v1/publish', { ...(await phone.makeUpload()), healthAuthorityID: 'x' })
+    for (let count = 0; count < 3; count++) await phone.post('/v1/publish', '{}', CHAFF)
+    await phone.post('/v1/publish', 'x'.repeat(70_000), CHAFF)
+    await phone.post('/api/verify', {})
+    await fetch(`${service.url}/exports/demo/1-2-00001.zip`)
+    const lines = await readMetrics(service)
+    assert.equal(lines.get('tocsin_submissions_total{outcome="accepted"}'), 2)
+    assert.equal(lines.get('tocsin_submissions_total{outcome="bad_request"}'), 2)
+    assert.equal(lines.get('tocsin_submissions_total{outcome="unknown_health_authority_id"}'), 1)
+    assert.equal(lines.get('tocsin_keys_total{outcome="inserted"}'), 7)
+    assert.equal(lines.get('tocsin_requests_total{route="/v1/publish",status="2xx"}'), 2)
+    assert.equal(lines.get('tocsin_requests_total{route="/v1/publish",status="4xx"}'), 3)
+    assert.equal(lines.get('tocsin_requests_total{route="/api/verify",status="4xx"}'), 1)
+    assert.equal(lines.get('tocsin_requests_total{route="/exports/:stream/:file",status="4xx"}'), 1)
+  },
+)
 
-databaseTest(
+databaseTestOnce(
   'nothing that somebody sent, and no exact time, is among the metrics',
   async (database, t) => {
     await using service = await startService(database.url, await temporaryFolder(t), OPERATOR)
@@ -57,7 +60,7 @@ databaseTest(
     for (const label of labels)
       assert.match(
         label,
-        /^(route="[a-z0-9:/.]+",status="\dxx"|outcome="[a-z_]+"|result="(ok|failed)")$/,
+        /^(route="[a-z0-9:/.]+",status="\dxx"|outcome="[a-z_]+"|result="(ok|failed)"|zone="(key|authority)")$/,
       )
     const published = (await readMetrics(service)).get(
       'tocsin_publisher_last_success_timestamp_seconds',
@@ -68,7 +71,7 @@ databaseTest(
   },
 )
 
-databaseTest('metrics are on the port of the operator alone', async (database, t) => {
+databaseTestOnce('metrics are on the port of the operator alone', async (database, t) => {
   await using service = await startService(database.url, await temporaryFolder(t), OPERATOR)
   assert.notEqual(service.operatorUrl, service.url)
   assert.equal((await fetch(`${service.url}/metrics`)).status, 404)
@@ -82,20 +85,23 @@ databaseTest('metrics are on the port of the operator alone', async (database, t
     assert.equal((await fetch(`${service.operatorUrl}${path}`)).status, 404, path)
 })
 
-databaseTest('without the setting there is no such port', async (database, t) => {
+databaseTestOnce('without the setting there is no such port', async (database, t) => {
   await using service = await startService(database.url, await temporaryFolder(t))
   assert.equal(service.operatorUrl, undefined)
 })
 
-databaseTest("an operator's port that is taken is told by its own name", async (database, t) => {
-  const folder = await temporaryFolder(t)
-  await using first = await startService(database.url, folder, OPERATOR)
-  const { port } = new URL(first.operatorUrl ?? '')
-  await assert.rejects(startService(database.url, folder, { TOCSIN_OPERATOR_PORT: port }), {
-    code: 'address_unusable',
-    message: new RegExp(`:${port} .*TOCSIN_OPERATOR_PORT`),
-  })
-})
+databaseTestOnce(
+  "an operator's port that is taken is told by its own name",
+  async (database, t) => {
+    const folder = await temporaryFolder(t)
+    await using first = await startService(database.url, folder, OPERATOR)
+    const { port } = new URL(first.operatorUrl ?? '')
+    await assert.rejects(startService(database.url, folder, { TOCSIN_OPERATOR_PORT: port }), {
+      code: 'address_unusable',
+      message: new RegExp(`:${port} .*TOCSIN_OPERATOR_PORT`),
+    })
+  },
+)
 
 test('refreshes of public keys are counted by result, and other routes are served beside', async (t) => {
   const metrics = createMetrics()

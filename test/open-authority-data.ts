@@ -7,14 +7,14 @@ import type { Realm } from '../src/authorize/realms.ts'
 import { gatewaySecretName } from '../src/authorize/senders.ts'
 import type { AuthorityZone } from '../src/authorize/zone.ts'
 import { addSecretVersion } from '../src/db/zone-secrets.ts'
-import { openZones } from '../src/operate/open-zones.ts'
+import { openZones, type OpenZone } from '../src/operate/open-zones.ts'
 
 /** Opens the authority zone of a database as it is. */
 export async function openAuthorityData(
   ownerUrl: string,
   folder: string,
   now: () => Date,
-): Promise<AsyncDisposable & { readonly zone: AuthorityZone }> {
+): Promise<AsyncDisposable & { readonly zone: AuthorityZone & Pick<OpenZone, 'address'> }> {
   const zones = await openZones({
     ownerUrl,
     zoneUrls: {},

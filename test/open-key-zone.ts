@@ -2,13 +2,16 @@
 
 import { join } from 'node:path'
 import { openDirectoryStore } from '../src/distribute/directory-store.ts'
+import type { MasterKey } from '../src/db/secrets.ts'
 import { zoneSecret } from '../src/db/zone-secrets.ts'
+import { operatorProjection } from '../src/correct/operators.ts'
 import { releaseProjection } from '../src/publish/releases.ts'
 import { streamProjection } from '../src/publish/streams.ts'
 import { healthAuthorityProjection } from '../src/submit/health-authorities.ts'
 import { correctionProjection } from '../src/submit/corrections.ts'
 import { reportProjection } from '../src/submit/report.ts'
 import { statsProjection } from '../src/submit/stats-projection.ts'
+import { retentionProjection } from '../src/log/retention-cursor.ts'
 import { openZones, type OpenZone } from '../src/operate/open-zones.ts'
 import type { PublisherContext } from '../src/publish/publish-due.ts'
 import { loadSigner } from '../src/publish/signer.ts'
@@ -26,10 +29,13 @@ const keyProjections = [
   correctionProjection,
   statsProjection,
   releaseProjection,
+  retentionProjection,
+  operatorProjection,
 ]
 
 /** A key zone, open. */
 export interface TestKeyZone extends OpenZone, AsyncDisposable {
+  readonly masterKey: MasterKey
   readonly settings: SubmissionSettings
   readonly submit: SubmissionContext
   readonly publisher: PublisherContext
@@ -67,6 +73,7 @@ export async function openKeyZone(
   }
   return {
     ...zone,
+    masterKey,
     publicFolder,
     settings,
     submit: createPublishContext(zone.db, settings, now),
@@ -76,6 +83,8 @@ export async function openKeyZone(
       writer: zone.writer,
       store: openDirectoryStore(publicFolder),
       loadSigner,
+      // What is archived, and when, has tests of its own.
+      archiveThrough: async () => undefined,
       now,
     },
     [Symbol.asyncDispose]: () => zones[Symbol.asyncDispose](),

@@ -12,7 +12,7 @@ import { listStreams } from '../src/publish/streams.ts'
 import { decodeEvent } from '../src/log/record.ts'
 import { sql } from '../src/db/sql.ts'
 import { paddingEvent, PADDING, type PaddingContent } from '../src/submit/padding-report.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { afterCalls } from './intercept.ts'
 import { digestFolder } from './published-files.ts'
 import {
@@ -45,7 +45,7 @@ async function appendPadding({ zone, clock }: PublishingZone, accepted: number):
 }
 
 /** A zone whose first window was padded and published, and whose second has a report and is over. */
-async function openPadded(...[database, t]: Parameters<Parameters<typeof databaseTest>[1]>) {
+async function openPadded(...[database, t]: Parameters<Parameters<typeof databaseTestOnce>[1]>) {
   const test = await openPublishingZone(database, t)
   await test.addStream('us', { minimum: 50 })
   await test.upload()
@@ -58,7 +58,7 @@ async function openPadded(...[database, t]: Parameters<Parameters<typeof databas
 
 const seconds = ({ clock }: PublishingZone) => Math.floor(clock.now().getTime() / 1000)
 
-databaseTest(
+databaseTestOnce(
   'padding that comes while a window is read ends the release, and the next run has it in its file',
   async (database, t) => {
     await using test = await openPadded(database, t)
@@ -76,7 +76,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a leader that settles a window which another has published meanwhile adds nothing',
   async (database, t) => {
     await using test = await openPadded(database, t)
@@ -92,7 +92,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a file is made again as it was, whatever was written into its window since',
   async (database, t) => {
     await using test = await openPadded(database, t)

@@ -9,7 +9,7 @@ import { sql } from '../src/db/sql.ts'
 import { openDirectoryStore } from '../src/distribute/directory-store.ts'
 import { createPublisher, publishDue } from '../src/publish/publish-due.ts'
 import { makeSigningKey } from '../src/publish/signer.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { afterCalls, intercept } from './intercept.ts'
 import { insertManyKeys } from './many-keys.ts'
 import { digestFolder, readIndex, readPublished } from './published-files.ts'
@@ -26,7 +26,7 @@ const EIGHT = Date.UTC(2026, 2, 10, 8) / 1000
 const HOUR = 3600
 const alone = { mustHold: async () => undefined }
 
-databaseTest(
+databaseTestOnce(
   'a stream whose signing key is broken stops no other, and catches up when it is mended',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -69,7 +69,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a run does what is new: files that are published already are not looked at again',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -97,7 +97,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'files that were lost are made again, to the byte; one that was changed is reported and left alone',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -125,7 +125,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a file whose keys are gone from the database is reported, not replaced by another',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -150,7 +150,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a full disk stops a large file, not the publisher: with room again the same window goes out',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -186,7 +186,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a database that goes away in the middle of a file leaves no trace of the release',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)

@@ -1,7 +1,7 @@
 // Test: the memory of a publisher, measured: it does not grow with the window.
 
 import assert from 'node:assert/strict'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { insertManyKeys } from './many-keys.ts'
 import { readIndex, readPublished } from './published-files.ts'
 import { openPublishingZone } from './publishing-zone.ts'
@@ -13,7 +13,7 @@ const HOUR = 3600
 /** What a garbage collector may be behind by. A million keys were seen to take no more than this, either. */
 const MOST_MORE_MEGABYTES = 40
 
-databaseTest(
+databaseTestOnce(
   'a window of ten times as many keys takes no more memory, in a process that has little',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)

@@ -5,7 +5,7 @@ import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from '../src/db/sql.ts'
 import { createPublisher, publishDue } from '../src/publish/publish-due.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { withFaultPoints } from './fault-points.ts'
 import { intercept } from './intercept.ts'
 import { readIndex } from './published-files.ts'
@@ -17,7 +17,7 @@ const DAY = 24 * HOUR
 const GRAIN = 900
 const alone = { mustHold: async () => undefined }
 
-databaseTest(
+databaseTestOnce(
   'a removal that fails before or after any of its steps is made up for, and no index ever names a file that is gone',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -60,7 +60,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'an index that could not be moved for hours gives its readers their hour all the same',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -92,7 +92,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'removed files that come back, as from a copy of the store, are removed by whoever begins to publish',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -112,7 +112,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a file that can not be removed is reported, and keeps no stream from being published',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)

@@ -19,6 +19,33 @@ create table authority_zone.api_key (
   constraint api_key_type_check CHECK ((type = ANY (ARRAY['device'::text, 'admin'::text, 'stats'::text])))
 );
 
+create table authority_zone.archive_object (
+  digest bytea not null,
+  kind text not null,
+  first_seq bigint not null,
+  end_seq bigint not null,
+  previous bytea,
+  frontier bytea not null,
+  size bigint not null,
+  made_at bigint not null,
+  verified_at bigint,
+  constraint archive_object_check CHECK ((end_seq > first_seq)),
+  constraint archive_object_digest_check CHECK ((length(digest) = 32)),
+  constraint archive_object_first_seq_check CHECK ((first_seq >= 0)),
+  constraint archive_object_kind_check CHECK ((kind = ANY (ARRAY['segment'::text, 'snapshot'::text]))),
+  constraint archive_object_pkey PRIMARY KEY (digest),
+  constraint archive_object_previous_check CHECK ((length(previous) = 32))
+);
+CREATE INDEX archive_end ON authority_zone.archive_object USING btree (end_seq);
+CREATE UNIQUE INDEX archive_segment ON authority_zone.archive_object USING btree (first_seq) WHERE (kind = 'segment'::text);
+
+create table authority_zone.archive_recipient (
+  one boolean not null default true,
+  recipient text not null,
+  constraint archive_recipient_one_check CHECK (one),
+  constraint archive_recipient_pkey PRIMARY KEY (one)
+);
+
 create table authority_zone.authority_stat (
   realm text not null,
   day integer not null,
@@ -221,12 +248,43 @@ create table authority_zone.withdrawal_order (
   made_at bigint not null,
   jws text not null,
   delivered boolean not null default false,
+  delivered_at bigint,
+  refused_at bigint,
+  refusal text,
   constraint withdrawal_order_pkey PRIMARY KEY (id)
 );
+CREATE INDEX withdrawal_order_open ON authority_zone.withdrawal_order USING btree (made_at) WHERE (NOT delivered);
 
 -- function: take_head
 
 create schema key_zone;
+
+create table key_zone.archive_object (
+  digest bytea not null,
+  kind text not null,
+  first_seq bigint not null,
+  end_seq bigint not null,
+  previous bytea,
+  frontier bytea not null,
+  size bigint not null,
+  made_at bigint not null,
+  verified_at bigint,
+  constraint archive_object_check CHECK ((end_seq > first_seq)),
+  constraint archive_object_digest_check CHECK ((length(digest) = 32)),
+  constraint archive_object_first_seq_check CHECK ((first_seq >= 0)),
+  constraint archive_object_kind_check CHECK ((kind = ANY (ARRAY['segment'::text, 'snapshot'::text]))),
+  constraint archive_object_pkey PRIMARY KEY (digest),
+  constraint archive_object_previous_check CHECK ((length(previous) = 32))
+);
+CREATE INDEX archive_end ON key_zone.archive_object USING btree (end_seq);
+CREATE UNIQUE INDEX archive_segment ON key_zone.archive_object USING btree (first_seq) WHERE (kind = 'segment'::text);
+
+create table key_zone.archive_recipient (
+  one boolean not null default true,
+  recipient text not null,
+  constraint archive_recipient_one_check CHECK (one),
+  constraint archive_recipient_pkey PRIMARY KEY (one)
+);
 
 create table key_zone.checkpoint (
   size bigint not null,
@@ -318,6 +376,7 @@ create table key_zone.key_mark (
   constraint key_mark_pkey PRIMARY KEY (key_data, seq, withdrawal)
 );
 CREATE INDEX key_mark_available ON key_zone.key_mark USING btree (available);
+CREATE INDEX key_mark_seq ON key_zone.key_mark USING btree (seq);
 
 create table key_zone.key_revision (
   key_data bytea not null,
@@ -344,6 +403,18 @@ create table key_zone.log_head (
   constraint log_head_log_id_check CHECK ((octet_length(log_id) = 16)),
   constraint log_head_one_check CHECK (one),
   constraint log_head_pkey PRIMARY KEY (one)
+);
+
+create table key_zone.operator (
+  name text not null,
+  prefix text not null,
+  role text not null,
+  mac bytea not null,
+  revoked boolean not null default false,
+  constraint operator_mac_check CHECK ((octet_length(mac) = 32)),
+  constraint operator_pkey PRIMARY KEY (name),
+  constraint operator_prefix_key UNIQUE (prefix),
+  constraint operator_role_check CHECK ((role = ANY (ARRAY['look'::text, 'correct'::text])))
 );
 
 create table key_zone.release (
@@ -392,6 +463,7 @@ create table key_zone.report (
   constraint report_tracking_id_check CHECK ((octet_length(tracking_id) = 16))
 );
 CREATE INDEX report_issuer_handle ON key_zone.report USING btree (issuer_handle) WHERE (issuer_handle IS NOT NULL);
+CREATE INDEX report_padding ON key_zone.report USING btree (seq) WHERE (source IS NULL);
 
 create table key_zone.report_amendment (
   report bigint not null,
@@ -403,6 +475,7 @@ create table key_zone.report_amendment (
   constraint report_amendment_report_type_check CHECK (((report_type >= 1) AND (report_type <= 3)))
 );
 CREATE INDEX report_amendment_available ON key_zone.report_amendment USING btree (available);
+CREATE INDEX report_amendment_seq ON key_zone.report_amendment USING btree (seq);
 
 create table key_zone.report_mark (
   report bigint not null,
@@ -414,6 +487,13 @@ create table key_zone.report_mark (
   constraint report_mark_pkey PRIMARY KEY (report, seq, withdrawal)
 );
 CREATE INDEX report_mark_available ON key_zone.report_mark USING btree (available);
+CREATE INDEX report_mark_seq ON key_zone.report_mark USING btree (seq);
+
+create table key_zone.retention_cursor (
+  kind text not null,
+  next_seq bigint not null,
+  constraint retention_cursor_pkey PRIMARY KEY (kind)
+);
 
 create table key_zone.secret (
   name text not null,
@@ -427,7 +507,7 @@ create table key_zone.secret (
 create table key_zone.standing_withdrawal (
   seq bigint not null,
   id bytea not null,
-  app text,
+  apps text[],
   source text,
   regions text[],
   issuer_handles bytea[],
@@ -504,7 +584,19 @@ create table key_zone.submission_statistics (
 
 -- function: add_counts
 
+-- function: changed_keys
+
+-- function: changes_of_key
+
 -- function: count_submissions
+
+-- function: first_release
+
+-- function: is_counted
+
+-- function: key_state
+
+-- function: report_is_held
 
 -- function: store_keys
 

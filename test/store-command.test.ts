@@ -5,12 +5,12 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { publishDue } from '../src/publish/publish-due.ts'
 import { takePublisherLock } from '../src/publish/publisher-lock.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { readIndex } from './published-files.ts'
 import { openPublishingZone } from './publishing-zone.ts'
 import { tocsin } from './run-command.ts'
 
-databaseTest(
+databaseTestOnce(
   'the command tells what it found, changes nothing unasked, and its exit status says whether all is right',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)

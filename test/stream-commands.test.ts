@@ -3,126 +3,132 @@
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { tocsin } from './run-command.ts'
 import { KEY, openDesk, soon } from './stream-desk.ts'
 
-databaseTest('every option of a stream is stored, listed, and changed by itself', async (db, t) => {
-  const { env, file, publicKeys, run, show } = await openDesk(db, t)
-  const added = await run(
-    `stream add all --region eu --input-region us,de --input-region ca --exclude-region mx --travelers exclude --report-types user-report,confirmed --period 4h --window-age 30m --hold 5 --minimum 500 --maximum 20000 --retention 7d --from ${soon(1)} --through 2100-01-01T00:00+01:00 ${KEY} --key-from 1000 --key-through 2099-01-01T00:00:30Z`,
-  )
-  assert.equal(added['added'], true)
-  assert.deepEqual(
-    added.warnings.map(({ code }) => code),
-    ['signing_key_ends', 'retention_short', 'region_of_no_authority'],
-  )
-  assert.deepEqual((added['padding'] as { keysADay: number }).keysADay, 3_000)
-  const key = {
-    keyId: '310',
-    keyVersion: 'v1',
-    publicKey: publicKeys[0],
-    keyFile: file('a.pem'),
-    from: 1000,
-    through: Date.UTC(2099, 0, 1) / 1000 + 30,
-    state: 'signing',
-  }
-  const { configurationSeq: _, ...listed } = await show('all')
-  const expected = {
-    name: 'all',
-    region: 'EU',
-    inputRegions: ['CA', 'DE', 'US'],
-    excludedRegions: ['MX'],
-    travelers: 'exclude',
-    reportTypes: [1, 3],
-    period: 4 * 3600,
-    windowAge: 1800,
-    hold: 5,
-    minimum: 500,
-    maximum: 20_000,
-    retention: 7 * 86_400,
-    start: soon(1),
-    through: Date.UTC(2099, 11, 31, 23) / 1000,
-    keys: [key],
-    state: 'waiting',
-    release: 0,
-    nextDue: listed['nextDue'],
-    padding: added['padding'],
-    warnings: added.warnings,
-  }
-  assert.deepEqual(listed, expected)
+databaseTestOnce(
+  'every option of a stream is stored, listed, and changed by itself',
+  async (db, t) => {
+    const { env, file, publicKeys, run, show } = await openDesk(db, t)
+    const added = await run(
+      `stream add all --region eu --input-region us,de --input-region ca --exclude-region mx --travelers exclude --report-types user-report,confirmed --period 4h --window-age 30m --hold 5 --minimum 500 --maximum 20000 --retention 7d --from ${soon(1)} --through 2100-01-01T00:00+01:00 ${KEY} --key-from 1000 --key-through 2099-01-01T00:00:30Z`,
+    )
+    assert.equal(added['added'], true)
+    assert.deepEqual(
+      added.warnings.map(({ code }) => code),
+      ['signing_key_ends', 'retention_short', 'region_of_no_authority'],
+    )
+    assert.deepEqual((added['padding'] as { keysADay: number }).keysADay, 3_000)
+    const key = {
+      keyId: '310',
+      keyVersion: 'v1',
+      publicKey: publicKeys[0],
+      keyFile: file('a.pem'),
+      from: 1000,
+      through: Date.UTC(2099, 0, 1) / 1000 + 30,
+      state: 'signing',
+    }
+    const { configurationSeq: _, ...listed } = await show('all')
+    const expected = {
+      name: 'all',
+      region: 'EU',
+      inputRegions: ['CA', 'DE', 'US'],
+      excludedRegions: ['MX'],
+      travelers: 'exclude',
+      reportTypes: [1, 3],
+      period: 4 * 3600,
+      windowAge: 1800,
+      hold: 5,
+      minimum: 500,
+      maximum: 20_000,
+      retention: 7 * 86_400,
+      start: soon(1),
+      through: Date.UTC(2099, 11, 31, 23) / 1000,
+      keys: [key],
+      state: 'waiting',
+      release: 0,
+      nextDue: listed['nextDue'],
+      padding: added['padding'],
+      warnings: added.warnings,
+    }
+    assert.deepEqual(listed, expected)
 
-  const changes: [string, Record<string, unknown>][] = [
-    ['--region us', { region: 'US' }],
-    ['--input-region us,ca', { inputRegions: ['CA', 'US'] }],
-    ['--exclude-region none', { excludedRegions: [] }],
-    ['--travelers include', { travelers: 'include' }],
-    ['--report-types likely --report-types confirmed', { reportTypes: [1, 2] }],
-    ['--report-types all', { reportTypes: [] }],
-    ['--period 2h --hold 0', { period: 7200, hold: 0 }],
-    ['--window-age 0s --minimum 0', { windowAge: 0, minimum: 0 }],
-    ['--maximum 30000 --retention 14d', { maximum: 30_000, retention: 14 * 86_400 }],
-    [`--from ${soon(2)} --through none`, { start: soon(2), through: null }],
-    ['--input-region us', { inputRegions: ['US'] }],
-    // It published the keys of its region; it goes on doing so.
-    ['--region ca', { region: 'CA', inputRegions: ['CA'] }],
-  ]
-  let before: Record<string, unknown> = expected
-  for (const [options, change] of changes) {
-    const { stream } = await run(`stream update all ${options}`)
-    const { configurationSeq: _, ...after } = stream as Record<string, unknown>
-    const {
-      state: _1,
-      release: _2,
-      nextDue: _3,
-      padding: _4,
-      warnings: _5,
-      keys: _6,
-      ...rest
-    } = before
-    assert.deepEqual(after, { ...rest, keys: after['keys'], ...change }, options)
-    before = after
-  }
-  const { status, out } = await tocsin(['stream', 'list'], env)
-  assert.equal(status, 0)
-  assert.match(out, /^all {2}waiting, release 0, next due \d{4}-/)
-  assert.match(out, /warning: hold_zero: /)
-  assert.match(out, /signing key 310\/v1, from 1970-01-01T00:16:40Z through 2099-/)
-})
+    const changes: [string, Record<string, unknown>][] = [
+      ['--region us', { region: 'US' }],
+      ['--input-region us,ca', { inputRegions: ['CA', 'US'] }],
+      ['--exclude-region none', { excludedRegions: [] }],
+      ['--travelers include', { travelers: 'include' }],
+      ['--report-types likely --report-types confirmed', { reportTypes: [1, 2] }],
+      ['--report-types all', { reportTypes: [] }],
+      ['--period 2h --hold 0', { period: 7200, hold: 0 }],
+      ['--window-age 0s --minimum 0', { windowAge: 0, minimum: 0 }],
+      ['--maximum 30000 --retention 14d', { maximum: 30_000, retention: 14 * 86_400 }],
+      [`--from ${soon(2)} --through none`, { start: soon(2), through: null }],
+      ['--input-region us', { inputRegions: ['US'] }],
+      // It published the keys of its region; it goes on doing so.
+      ['--region ca', { region: 'CA', inputRegions: ['CA'] }],
+    ]
+    let before: Record<string, unknown> = expected
+    for (const [options, change] of changes) {
+      const { stream } = await run(`stream update all ${options}`)
+      const { configurationSeq: _, ...after } = stream as Record<string, unknown>
+      const {
+        state: _1,
+        release: _2,
+        nextDue: _3,
+        padding: _4,
+        warnings: _5,
+        keys: _6,
+        ...rest
+      } = before
+      assert.deepEqual(after, { ...rest, keys: after['keys'], ...change }, options)
+      before = after
+    }
+    const { status, out } = await tocsin(['stream', 'list'], env)
+    assert.equal(status, 0)
+    assert.match(out, /^all {2}waiting, release 0, next due \d{4}-/)
+    assert.match(out, /warning: hold_zero: /)
+    assert.match(out, /signing key 310\/v1, from 1970-01-01T00:16:40Z through 2099-/)
+  },
+)
 
-databaseTest('a signing key is replaced step by step, while files carry both', async (db, t) => {
-  const { file, run, show } = await openDesk(db, t)
-  await run(`stream add us --region US --period 2h ${KEY}`)
-  const names = async () =>
-    (await show('us')).keys.map(({ keyId, keyVersion, from, through }) => [
-      `${keyId}/${keyVersion}`,
-      from,
-      through,
+databaseTestOnce(
+  'a signing key is replaced step by step, while files carry both',
+  async (db, t) => {
+    const { file, run, show } = await openDesk(db, t)
+    await run(`stream add us --region US --period 2h ${KEY}`)
+    const names = async () =>
+      (await show('us')).keys.map(({ keyId, keyVersion, from, through }) => [
+        `${keyId}/${keyVersion}`,
+        from,
+        through,
+      ])
+    await run('stream update us --add-key b.pem --key-id 310 --key-version v2 --key-from 5')
+    assert.deepEqual(await names(), [
+      ['310/v2', 5, null],
+      ['310/v1', 0, null],
     ])
-  await run('stream update us --add-key b.pem --key-id 310 --key-version v2 --key-from 5')
-  assert.deepEqual(await names(), [
-    ['310/v2', 5, null],
-    ['310/v1', 0, null],
-  ])
-  const ended = await run(`stream update us --end-key 310/v1 --key-through ${soon(30)}`)
-  assert.deepEqual(ended.warnings, [])
-  assert.deepEqual((await names())[1], ['310/v1', 0, soon(30)])
-  // The file of a key moves; its time stays, or is changed with it.
-  await writeFile(file('moved.pem'), await readFile(file('a.pem')), { mode: 0o600 })
-  const moved = `--key ${file('moved.pem')} --key-id 310 --key-version v1`
-  await run(`stream update us ${moved}`)
-  assert.deepEqual((await names())[1], ['310/v1', 0, soon(30)])
-  await run(`stream update us ${moved} --key-through none`)
-  assert.deepEqual((await names())[1], ['310/v1', 0, null])
-  assert.deepEqual(
-    (await show('us')).keys.map((key) => (key as unknown as { keyFile: string }).keyFile),
-    [file('b.pem'), file('moved.pem')],
-  )
-  await run('stream update us --remove-key 310/v1')
-  assert.deepEqual(await names(), [['310/v2', 5, null]])
-})
+    const ended = await run(`stream update us --end-key 310/v1 --key-through ${soon(30)}`)
+    assert.deepEqual(ended.warnings, [])
+    assert.deepEqual((await names())[1], ['310/v1', 0, soon(30)])
+    // The file of a key moves; its time stays, or is changed with it.
+    await writeFile(file('moved.pem'), await readFile(file('a.pem')), { mode: 0o600 })
+    const moved = `--key ${file('moved.pem')} --key-id 310 --key-version v1`
+    await run(`stream update us ${moved}`)
+    assert.deepEqual((await names())[1], ['310/v1', 0, soon(30)])
+    await run(`stream update us ${moved} --key-through none`)
+    assert.deepEqual((await names())[1], ['310/v1', 0, null])
+    assert.deepEqual(
+      (await show('us')).keys.map((key) => (key as unknown as { keyFile: string }).keyFile),
+      [file('b.pem'), file('moved.pem')],
+    )
+    await run('stream update us --remove-key 310/v1')
+    assert.deepEqual(await names(), [['310/v2', 5, null]])
+  },
+)
 
-databaseTest('a stream is retired, and taken up again where it ended', async (db, t) => {
+databaseTestOnce('a stream is retired, and taken up again where it ended', async (db, t) => {
   const { env, run, show } = await openDesk(db, t)
   await run(`stream add us --region US --period 2h ${KEY} --from ${soon(-1)}`)
   const retired = await run('stream retire us')
@@ -144,7 +150,7 @@ databaseTest('a stream is retired, and taken up again where it ended', async (db
   assert.equal((await show('us'))['state'], 'open')
 })
 
-databaseTest('two changes by two commands at once are both kept', async (db, t) => {
+databaseTestOnce('two changes by two commands at once are both kept', async (db, t) => {
   const { run, show } = await openDesk(db, t)
   await run(`stream add us --region US --period 2h ${KEY}`)
   await Promise.all([
@@ -155,7 +161,7 @@ databaseTest('two changes by two commands at once are both kept', async (db, t) 
   assert.deepEqual([hold, keys.length], [7, 2])
 })
 
-databaseTest(
+databaseTestOnce(
   'whoever adds a stream is told what padding costs, and what is seldom meant',
   async (db, t) => {
     const { env, file } = await openDesk(db, t)

@@ -32,7 +32,8 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   cli: [...COMMON, ...STEPS, 'config.ts', 'config-variables.ts'],
   'config.ts': ['operate', 'errors.ts', 'config-variables.ts'],
   'config-variables.ts': ['operate'],
-  'errors.ts': [],
+  'errors.ts': ['operating-errors.ts'],
+  'operating-errors.ts': [],
   'main.ts': [...COMMON, ...STEPS, 'http', 'cli', 'config.ts'],
 }
 
@@ -101,7 +102,7 @@ test('only the log writes events, and each other table has one writer', () => {
   const writers = new Map<string, Set<string>>()
   for (const file of SOURCES)
     for (const [, table = ''] of read(file).matchAll(
-      /(?:insert into|update|delete from)\s+([a-z_]+)\s/g,
+      /(?:insert into|update|delete from)\s+(?!set\s)([a-z_]+)\s/g,
     ))
       writers.set(table, (writers.get(table) ?? new Set()).add(placeOf(file)))
   assert.deepEqual([...(writers.get('event') ?? [])], ['log'])
@@ -110,7 +111,7 @@ test('only the log writes events, and each other table has one writer', () => {
 })
 
 test('every error code is used, and none twice for the same thing', () => {
-  const text = SOURCES.filter((file) => file !== 'src/errors.ts')
+  const text = SOURCES.filter((file) => !file.endsWith('errors.ts'))
     .map(read)
     .join('\n')
   const unused = Object.keys(ERRORS).filter((code) => !text.includes(`'${code}'`))

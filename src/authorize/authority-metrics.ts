@@ -2,18 +2,23 @@
 
 import type { Gauge } from '../operate/metrics.ts'
 import type { GuessLimits } from './guess-limits.ts'
+import type { OpenOrders } from './run-delivery.ts'
 import type { UpkeepRun } from './run-upkeep.ts'
 
-/** Collects what upkeep did, and tells it with the realms that are braked. */
+/** Collects what upkeep did and which orders wait, and tells it with the realms that are braked. */
 export function authorityMetrics(guesses: Pick<GuessLimits, 'brakes'>): {
   readonly gauges: readonly Gauge[]
   /** Takes note of a run of upkeep. */
   noteRun(run: UpkeepRun): void
+  /** Takes note of the orders that no key server has taken yet. */
+  noteOrders(found: OpenOrders): void
 } {
   const erased = new Map<string, number>()
   let succeededAt: ReadonlyMap<string, number> = new Map()
   let unusual: readonly string[] = []
+  let orders: OpenOrders = { waiting: new Map(), refused: new Map(), oldestSeconds: new Map() }
   return {
+    noteOrders: (found) => (orders = found),
     noteRun(run) {
       for (const [kind, count] of Object.entries(run.erased))
         erased.set(kind, (erased.get(kind) ?? 0) + count)
@@ -48,6 +53,27 @@ export function authorityMetrics(guesses: Pick<GuessLimits, 'brakes'>): {
         kind: 'gauge',
         label: 'realm',
         values: () => guesses.brakes().map(({ realm }) => [realm, 1] as const),
+      },
+      {
+        name: 'tocsin_authority_orders_waiting',
+        help: 'Withdrawal orders that the key server has not taken yet.',
+        kind: 'gauge',
+        label: 'realm',
+        values: () => orders.waiting,
+      },
+      {
+        name: 'tocsin_authority_orders_refused',
+        help: 'Withdrawal orders that the key server refused: they wait for a person.',
+        kind: 'gauge',
+        label: 'realm',
+        values: () => orders.refused,
+      },
+      {
+        name: 'tocsin_authority_orders_oldest_seconds',
+        help: 'How long the oldest withdrawal order has waited that is to be delivered.',
+        kind: 'gauge',
+        label: 'realm',
+        values: () => orders.oldestSeconds,
       },
     ],
   }

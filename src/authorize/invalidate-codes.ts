@@ -225,7 +225,7 @@ function tooWide({ scope }: Target): TocsinError {
   return new TocsinError(
     'withdrawal_too_wide',
     scope === 'code'
-      ? "Other codes' reports carry the same handle and would go as well: invalidate the code from now on. One report alone can't be withdrawn in this version."
-      : "The batch has fewer than 10 codes and no handle of its own, so that other reports would go as well: invalidate it from now on. Its reports alone can't be withdrawn in this version.",
+      ? "Other codes' reports carry the same handle and would go as well: invalidate the code from now on. One report alone is withdrawn at the key server, by its tracking id."
+      : 'The batch has fewer than 10 codes and no handle of its own, so that other reports would go as well: invalidate it from now on. Single reports are withdrawn at the key server, by their tracking ids.',
   )
 }

@@ -5,8 +5,9 @@ import type { Transaction } from '../db/database.ts'
 import type { Statement } from '../db/sql.ts'
 import { sql } from '../db/sql.ts'
 import { eraseParts } from '../log/erase-parts.ts'
-import { lockErasing, type EraseJob } from './retention-lock.ts'
-import { expiredBy, RETENTION } from './retention-rules.ts'
+import { lockErasing, type EraseJob } from '../log/retention-cursor.ts'
+import { expiredBy } from '../log/retention-times.ts'
+import { RETENTION } from './retention-rules.ts'
 import { dayOf } from './zone.ts'
 
 /** Rows that one transaction changes, but for an event that alone has more. */

@@ -3,72 +3,57 @@
 import { bigintArray } from '../db/binary-array.ts'
 import type { Transaction } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
-import { appendEvents } from '../log/append-event.ts'
 import { eraseParts, findParts, firstSeqSince } from '../log/erase-parts.ts'
 import { readEvent, readHead } from '../log/read-events.ts'
-import type { StoredEvent } from '../log/record.ts'
-import { FAILED, ISSUED, type CodeId } from './codes.ts'
-import { eraseCounts } from './erase-counts.ts'
-import { lockErasing, retentionDone, type EraseJob } from './retention-lock.ts'
+import type { Retention, StoredEvent } from '../log/record.ts'
 import {
-  CURSOR_PARTS,
+  eraseByCursor,
+  firstSince,
+  type CursorRule,
+  type EraseJob,
+  type Page,
+} from '../log/retention-cursor.ts'
+import {
+  AUDIT_DAYS,
   expiredBy,
   firstDayKept,
-  RETENTION,
   startOfDay,
-  type CursorKind,
-} from './retention-rules.ts'
+  STATISTICS_DAYS,
+} from '../log/retention-times.ts'
+import { FAILED, ISSUED, type CodeId } from './codes.ts'
+import { eraseCounts } from './erase-counts.ts'
+import { RETENTION, type CursorKind } from './retention-rules.ts'
 import { TOKEN_LIFE } from './tokens.ts'
 import { dayOf } from './zone.ts'
-
-/** Events that are looked at in a transaction. */
-export const EVENTS_A_PAGE = 2_000
-
-/** What is special of a kind. */
-interface CursorRule {
-  /** The number of the first event that is not due. */
-  until(job: EraseJob): Promise<number>
-  /** Where a page ends at the latest; without it, after so many events. */
-  pageEnd?(tx: Transaction, from: number, until: number): Promise<number>
-  /** Erases of these events, which have such a part, in the log and in the tables. @returns how many parts */
-  erase(tx: Transaction, events: readonly StoredEvent[], page: Page): Promise<number>
-}
-
-interface Page {
-  /** All events below this number have been looked at. */
-  readonly nextSeq: number
-  readonly until: number
-  readonly now: Date
-}
 
 const RULES: Readonly<Record<CursorKind, CursorRule>> = {
   token: {
     // A grain is no later than the claim, but for a clock that went back: then the token is kept the longer.
     until: (job) => firstSince(job, expiredBy(job.now, TOKEN_LIFE + RETENTION.token) + 1),
-    erase: (tx, events) => eraseTokens(tx, seqsOf(events)),
+    erase: ofEvents(['token'], (tx, events) => eraseTokens(tx, seqsOf(events))),
   },
   'failed-code': {
     until: async ({ zone }) => (await readHead(zone.db)).nextSeq,
-    erase: eraseFailed,
+    erase: ofEvents(['code'], eraseFailed),
   },
   'code-remains': {
     until: oldestCode,
-    async erase(tx, events) {
+    erase: ofEvents(['code', 'code-secret'], async (tx, events) => {
       const failed = await eraseFailed(tx, events)
       const codes = await eraseParts(tx, seqsOf(events), 'code')
       const secrets = await eraseParts(tx, seqsOf(events), 'code-secret')
       return failed + codes.length + secrets.length
-    },
+    }),
   },
   statistics: {
-    until: (job) => firstSince(job, startOfDay(firstDayKept(job.now, RETENTION.statisticsDays))),
-    async erase(tx, events) {
+    until: (job) => firstSince(job, startOfDay(firstDayKept(job.now, STATISTICS_DAYS))),
+    erase: ofEvents(['statistics'], async (tx, events) => {
       await eraseCounts(tx, events)
       return (await eraseParts(tx, seqsOf(events), 'statistics')).length
-    },
+    }),
   },
   audit: {
-    until: (job) => firstSince(job, startOfDay(firstDayKept(job.now, RETENTION.auditDays))),
+    until: (job) => firstSince(job, startOfDay(firstDayKept(job.now, AUDIT_DAYS))),
     // A day at a time, of which there is little: the last use of a key is known by day.
     async pageEnd(tx, from, until) {
       const first = await readEvent(tx, from)
@@ -76,57 +61,24 @@ const RULES: Readonly<Record<CursorKind, CursorRule>> = {
       const nextDay = dayOf(new Date(first.grain * 1000)) + 1
       return firstSeqSince(tx, startOfDay(nextDay), until)
     },
-    erase: eraseAudit,
+    erase: ofEvents(['audit'], eraseAudit),
   },
 }
 
-/** Erases what is due of a kind, page by page. @returns how many parts */
-export async function eraseByCursor(kind: CursorKind, job: EraseJob): Promise<number> {
-  const { zone, now, signal } = job
-  const rule = RULES[kind]
-  const until = await rule.until(job)
-  let erased = 0
-  let from = 0
-  while (from < until) {
-    if (signal?.aborted === true) break
-    const page = await zone.db.transaction((tx) => erasePage(tx, kind, from, until, now))
-    erased += page.erased
-    from = page.nextSeq
-    // Only what saves work is worth an event: what it left behind is looked at again, and found erased.
-    if (page.erased > 0 || page.nextSeq - page.cursor >= EVENTS_A_PAGE)
-      // Apart: whoever holds the head makes everybody wait, and must not wait for anybody's code.
-      await zone.db.transaction(async (tx) => {
-        await lockErasing(tx)
-        await appendEvents(tx, zone.writer, [retentionDone(kind, page.nextSeq)], now)
-      })
+/** Erases what is due of a kind. @returns how many parts */
+export function eraseKind(kind: CursorKind, job: EraseJob): Promise<number> {
+  return eraseByCursor(kind, RULES[kind], job)
+}
+
+/** Hands on those events of a page that have such a part. */
+function ofEvents(
+  retentions: readonly Retention[],
+  erase: (tx: Transaction, events: readonly StoredEvent[], page: Page) => Promise<number>,
+): CursorRule['erase'] {
+  return async (tx, page) => {
+    const events = await findParts(tx, retentions, page.from, page.nextSeq)
+    return events.length === 0 ? 0 : erase(tx, events, page)
   }
-  return erased
-}
-
-async function erasePage(
-  tx: Transaction,
-  kind: CursorKind,
-  after: number,
-  until: number,
-  now: Date,
-): Promise<{ readonly erased: number; readonly cursor: number; readonly nextSeq: number }> {
-  const rule = RULES[kind]
-  await lockErasing(tx)
-  const { rows } = await tx.query<{ next_seq: number }>(
-    sql`select next_seq from retention_cursor where kind = ${kind}`,
-  )
-  const cursor = rows[0]?.next_seq ?? 0
-  const from = Math.max(cursor, after)
-  if (from >= until) return { erased: 0, cursor, nextSeq: until }
-  const end = (await rule.pageEnd?.(tx, from, until)) ?? Math.min(until, from + EVENTS_A_PAGE)
-  const events = await findParts(tx, CURSOR_PARTS[kind], from, end)
-  const erased =
-    events.length === 0 ? 0 : await rule.erase(tx, events, { nextSeq: end, until, now })
-  return { erased, cursor, nextSeq: end }
-}
-
-async function firstSince({ zone }: EraseJob, moment: number): Promise<number> {
-  return firstSeqSince(zone.db, moment, (await readHead(zone.db)).nextSeq)
 }
 
 /**

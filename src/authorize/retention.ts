@@ -1,47 +1,20 @@
 // Authorize: erases what has outlived its time (docs/retention.md); promises that each kind is erased whatever becomes of the others, and that the log's check finds nothing wrong after any of it.
 
-import { sql } from '../db/sql.ts'
-import type { Projection } from '../log/projection.ts'
-import { eraseByCursor } from './retention-cursors.ts'
+import { eraseKinds, type EraseJob, type Erasure } from '../log/retention-cursor.ts'
+import { eraseKind } from './retention-cursors.ts'
 import { blankSecrets, eraseStatus, forgetDuePhones } from './retention-codes.ts'
-import { RETENTION_DONE, type EraseJob, type RetentionDoneContent } from './retention-lock.ts'
 import { ERASED_KINDS, type ErasedKind } from './retention-rules.ts'
 import type { AuthorityZone } from './zone.ts'
 
-/** Writes how far the log was gone through. */
-export const retentionProjection: Projection = {
-  types: [RETENTION_DONE],
-  tables: ['retention_cursor'],
-  async apply(tx, events) {
-    for (const { parts } of events) {
-      const done = parts[0]?.content as RetentionDoneContent | undefined
-      if (done === undefined) continue
-      const { kind, nextSeq } = done
-      await tx.query(
-        sql`insert into retention_cursor (kind, next_seq) values (${kind}, ${nextSeq}::bigint)
-            on conflict (kind) do update set next_seq = greatest(retention_cursor.next_seq, excluded.next_seq)`,
-      )
-    }
-  },
-}
-
-/** What became of one run. */
-export interface Erasure {
-  /** Parts of events that were erased; of phones, how many were forgotten. */
-  readonly erased: Readonly<Record<ErasedKind, number>>
-  /** What went wrong; the others were erased all the same. */
-  readonly failures: ReadonlyMap<ErasedKind, unknown>
-}
-
 const JOBS: Readonly<Record<ErasedKind, (job: EraseJob) => Promise<number>>> = {
-  token: (job) => eraseByCursor('token', job),
-  'failed-code': (job) => eraseByCursor('failed-code', job),
+  token: (job) => eraseKind('token', job),
+  'failed-code': (job) => eraseKind('failed-code', job),
   'code-secret': blankSecrets,
   code: eraseStatus,
-  'code-remains': (job) => eraseByCursor('code-remains', job),
+  'code-remains': (job) => eraseKind('code-remains', job),
   phone: forgetDuePhones,
-  statistics: (job) => eraseByCursor('statistics', job),
-  audit: (job) => eraseByCursor('audit', job),
+  statistics: (job) => eraseKind('statistics', job),
+  audit: (job) => eraseKind('audit', job),
 }
 
 /**
@@ -50,21 +23,22 @@ const JOBS: Readonly<Record<ErasedKind, (job: EraseJob) => Promise<number>>> = {
  *
  * @param signal ends it after the transaction that is under way
  */
-export async function eraseDue(
+export function eraseDue(
   zone: AuthorityZone,
   now: Date,
   signal?: AbortSignal,
-): Promise<Erasure> {
-  const erased = Object.fromEntries(ERASED_KINDS.map((kind) => [kind, 0])) as Record<
-    ErasedKind,
-    number
-  >
-  const failures = new Map<ErasedKind, unknown>()
-  for (const kind of ERASED_KINDS)
-    try {
-      erased[kind] = await JOBS[kind]({ zone, now, signal })
-    } catch (error) {
-      failures.set(kind, error)
-    }
-  return { erased, failures }
+): Promise<Erasure<ErasedKind>> {
+  return eraseKinds(ERASED_KINDS, JOBS, { zone, now, signal })
+}
+
+/**
+ * Erases once more what the cursors say was erased: of a log that was just recovered, from an archive that held some of it.
+ *
+ * @throws what the first kind that fails throws
+ */
+export async function eraseAgain(zone: AuthorityZone, now: Date): Promise<void> {
+  const job = { zone, now, signal: undefined, again: true }
+  // What the tables say first: of codes that are gone the events say nothing more.
+  for (const kind of ['code-secret', 'code', 'phone'] as const) await JOBS[kind](job)
+  for (const kind of ERASED_KINDS) await JOBS[kind](job)
 }

@@ -1,9 +1,9 @@
 // Authorize: what the authority zone does by itself every few minutes: erasing, replacing peppers and keys; promises one process at a time, and that what fails keeps nothing else from being done.
 
 import type { Address } from '../db/database.ts'
-import { takeSessionLock, type SessionLock } from '../db/session-lock.ts'
 import { TocsinError } from '../errors.ts'
 import type { Logger } from '../operate/logger.ts'
+import { runJobs, type JobsOutcome, type JobsRun, type RunningJobs } from '../operate/run-jobs.ts'
 import { unusualRealms } from './claim-alarm.ts'
 import { runKeySchedule } from './key-schedule.ts'
 import { rotatePeppers } from './peppers.ts'
@@ -35,102 +35,58 @@ export const UPKEEP_JOBS = [
 /** See {@link UPKEEP_JOBS}. */
 export type UpkeepJob = (typeof UPKEEP_JOBS)[number]
 
-/** What one run did. */
-export interface UpkeepRun {
+/** What the jobs of one run did. */
+interface UpkeepOutcome extends JobsOutcome<UpkeepJob> {
   /** How many parts of events were erased; of phones, how many were forgotten. */
   readonly erased: Readonly<Record<ErasedKind, number>>
-  /** Jobs that failed, with what they threw. */
-  readonly failures: ReadonlyMap<UpkeepJob, unknown>
-  /** When each job of this process succeeded last, unix seconds; none that never did. */
-  readonly succeededAt: ReadonlyMap<UpkeepJob, number>
   /** Realms in which far fewer codes were claimed on the last full day than usual. */
   readonly unusualRealms: readonly string[]
 }
 
-/** Upkeep that goes on; disposing ends what is under way after its transaction, and gives the lock back. */
-export interface RunningUpkeep extends AsyncDisposable {
-  /**
-   * Does what is due.
-   *
-   * @returns undefined when another process does it
-   * @throws TocsinError `unavailable` when the database can't be reached
-   */
-  runNow(): Promise<UpkeepRun | undefined>
-}
+/** What one run did. */
+export type UpkeepRun = JobsRun<UpkeepJob, UpkeepOutcome>
 
 /** Milliseconds between two runs. */
-export const UPKEEP_INTERVAL_MS = 300_000
+const UPKEEP_INTERVAL_MS = 300_000
 
 /** "UPKEEPRN" in ASCII. */
 const UPKEEP_LOCK = '6147496252248445518'
 
-/** @param mode `timer` does it every few minutes, `manual` when {@link RunningUpkeep.runNow} is called */
-export function runUpkeep(context: UpkeepContext, mode: 'timer' | 'manual'): RunningUpkeep {
+/** @param mode `timer` does it every few minutes, `manual` when it is asked to */
+export function runUpkeep(
+  context: UpkeepContext,
+  mode: 'timer' | 'manual',
+): RunningJobs<UpkeepRun> {
   const { address, logger, now, onRun } = context
-  const stop = new AbortController()
-  const succeededAt = new Map<UpkeepJob, number>()
-  let told: ReadonlySet<UpkeepJob> = new Set()
   let alarmed: ReadonlySet<string> = new Set()
-  let lock: SessionLock | undefined
-  let isAway = false
-  let timer: NodeJS.Timeout | undefined
-  let running: Promise<UpkeepRun | undefined> | undefined
-
-  const runAll = async (): Promise<UpkeepRun | undefined> => {
-    if ((await lock?.isHeld()) !== true) lock = await takeSessionLock(address, UPKEEP_LOCK, false)
-    if (lock === undefined) return undefined
-    const { erased, failures, unusualRealms: unusual } = await doJobs(context, stop.signal)
-    const seconds = Math.floor(now().getTime() / 1000)
-    // One that was cut short has not done its work.
-    if (!stop.signal.aborted)
-      for (const job of UPKEEP_JOBS) if (!failures.has(job)) succeededAt.set(job, seconds)
-    for (const [job, error] of failures)
-      if (!told.has(job)) logger.error('upkeep of the authority zone failed', error, { job })
-    for (const job of told)
-      if (!failures.has(job)) logger.info('upkeep of the authority zone works again', { job })
-    told = new Set(failures.keys())
-    for (const realm of unusual)
-      if (!alarmed.has(realm))
-        logger.error('far fewer codes are claimed than usual', new TocsinError('claims_unusual'), {
-          realm,
-        })
-    alarmed = new Set(unusual)
-    const run: UpkeepRun = {
-      erased,
-      failures,
-      succeededAt: new Map(succeededAt),
-      unusualRealms: unusual,
-    }
-    onRun?.(run)
-    return run
-  }
-  const runNow = () => (running ??= runAll().finally(() => (running = undefined)))
-  const tick = async () => {
-    await runNow().then(
-      () => (isAway = false),
-      (error: unknown) => {
-        if (!isAway) logger.error('upkeep of the authority zone could not begin', error)
-        isAway = true
+  return runJobs<UpkeepJob, UpkeepOutcome>(
+    {
+      name: 'upkeep of the authority zone',
+      jobs: UPKEEP_JOBS,
+      intervalMs: UPKEEP_INTERVAL_MS,
+      lock: UPKEEP_LOCK,
+      address,
+      now,
+      logger,
+      onRun,
+      async work(signal) {
+        const outcome = await doJobs(context, signal)
+        for (const realm of outcome.unusualRealms)
+          if (!alarmed.has(realm))
+            logger.error(
+              'far fewer codes are claimed than usual',
+              new TocsinError('claims_unusual'),
+              { realm },
+            )
+        alarmed = new Set(outcome.unusualRealms)
+        return outcome
       },
-    )
-    if (!stop.signal.aborted) timer = setTimeout(() => void tick(), UPKEEP_INTERVAL_MS)
-  }
-  if (mode === 'timer') void tick()
-  return {
-    runNow,
-    async [Symbol.asyncDispose]() {
-      stop.abort()
-      clearTimeout(timer)
-      await running?.catch(() => undefined)
-      await lock?.[Symbol.asyncDispose]()
     },
-  }
+    mode,
+  )
 }
 
-async function doJobs(
-  { zone, now }: UpkeepContext,
-  signal: AbortSignal,
-): Promise<Pick<UpkeepRun, 'erased' | 'failures' | 'unusualRealms'>> {
+async function doJobs({ zone, now }: UpkeepContext, signal: AbortSignal): Promise<UpkeepOutcome> {
   const { erased, failures: unerased } = await eraseDue(zone, now(), signal)
   const failures = new Map<UpkeepJob, unknown>(unerased)
   const attempt = async (job: UpkeepJob, work: () => Promise<unknown>) => {

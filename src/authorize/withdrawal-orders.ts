@@ -1,14 +1,14 @@
 // Authorize: signed orders to key servers to withdraw what was reported under issuer handles; promises that an order says nothing but handles and days, and waits here until it is delivered.
 
 import { randomBytes, sign, type KeyObject } from 'node:crypto'
-import type { Queryable } from '../db/database.ts'
+import type { Queryable, Transaction } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 import { TocsinError } from '../errors.ts'
 import type { Projection } from '../log/projection.ts'
-import type { NewEvent } from '../log/record.ts'
+import type { NewEvent, StoredEvent } from '../log/record.ts'
 import { keyInUse } from './plan-signing-keys.ts'
 import type { Realm } from './realms.ts'
-import { listSigningKeys, loadSigningKey } from './signing-keys.ts'
+import { listSigningKeys, loadSigningKey, type KeyActor } from './signing-keys.ts'
 import { configured, type Actor, type AuthorityZone } from './zone.ts'
 
 /** `typ` of an order's JWS: nobody can take a certificate for an order, or an order for a certificate. */
@@ -41,6 +41,10 @@ export interface WithdrawalOrder {
   readonly jws: string
   /** Whether the key server has it. */
   readonly delivered: boolean
+  /** Unix seconds at a time grain; null while it has not. */
+  readonly deliveredAt: number | null
+  /** The code with which the key server refused it last; null when it did not, or has taken it since. */
+  readonly refusal: string | null
 }
 
 /** Which reports are to be withdrawn. Days are days since the epoch, UTC; both are included. */
@@ -51,9 +55,21 @@ export interface Withdrawal {
 }
 
 const ORDERED = 'withdrawal.ordered'
+const DELIVERED = 'withdrawal.delivered'
+const REFUSED = 'withdrawal.refused'
 
 /** The event's content; the table's row. */
-type OrderedContent = Omit<WithdrawalOrder, 'delivered'>
+type OrderedContent = Pick<WithdrawalOrder, 'id' | 'realm' | 'madeAt' | 'jws'>
+
+/** What a key server answered. */
+interface AnsweredContent {
+  readonly id: string
+  /** Where the order was handed in. */
+  readonly address: string
+  /** Of HTTP. */
+  readonly status: number
+  readonly by: KeyActor
+}
 
 /** The key that signs a realm's certificates now, for its orders. */
 export interface OrderKey {
@@ -100,9 +116,19 @@ export function makeWithdrawalOrder(
   const jws = `${signed}.${signature.toString('base64url')}`
   const content: OrderedContent = { id, realm: realm.name, madeAt, jws }
   return {
-    order: { ...content, delivered: false },
+    order: { ...content, delivered: false, deliveredAt: null, refusal: null },
     event: configured(ORDERED, { ...content, by }),
   }
+}
+
+/** The event of an order that a key server has taken. */
+export function orderDelivered(content: AnsweredContent): NewEvent {
+  return { type: DELIVERED, parts: [{ retention: 'configuration', content }] }
+}
+
+/** The event of an order that a key server does not carry out. @param content with the code of its refusal */
+export function orderRefused(content: AnsweredContent & { readonly code: string }): NewEvent {
+  return { type: REFUSED, parts: [{ retention: 'configuration', content }] }
 }
 
 const ID_BYTES = 16
@@ -120,7 +146,7 @@ export async function listWithdrawalOrders(
   realm: string | null,
 ): Promise<WithdrawalOrder[]> {
   const { rows } = await db.query<WithdrawalOrder>(
-    sql`select id, realm, made_at as "madeAt", jws, delivered from withdrawal_order
+    sql`select id, realm, made_at as "madeAt", jws, delivered, delivered_at as "deliveredAt", refusal from withdrawal_order
         where realm = ${realm} or ${realm}::text is null order by made_at desc, id`,
   )
   return rows
@@ -143,18 +169,52 @@ export async function requireWithdrawalOrder(
   return order
 }
 
+/** The orders that no key server has taken yet, the oldest first; those that were refused among them. */
+export async function listOpenOrders(db: Queryable): Promise<WithdrawalOrder[]> {
+  const { rows } = await db.query<WithdrawalOrder>(
+    sql`select id, realm, made_at as "madeAt", jws, delivered, delivered_at as "deliveredAt", refusal from withdrawal_order
+        where not delivered order by made_at, id`,
+  )
+  return rows
+}
+
+/** Whether an order is still to be delivered; while it is, nobody else says what became of it in the time of the transaction. */
+export async function lockOpenOrder(tx: Transaction, id: string): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    sql`select 1 from withdrawal_order where id = ${id} and not delivered for update`,
+  )
+  return rowCount !== 0
+}
+
 /** Writes the outbox. */
 export const withdrawalOrderProjection: Projection = {
-  types: [ORDERED],
+  types: [ORDERED, DELIVERED, REFUSED],
   tables: ['withdrawal_order'],
   async apply(tx, events) {
-    for (const { parts } of events) {
-      const order = parts[0]?.content as OrderedContent
-      await tx.query(
-        sql`insert into withdrawal_order (id, realm, made_at, jws) values (${order.id}, ${order.realm}, ${order.madeAt}::bigint, ${order.jws})`,
-      )
-    }
+    // Rare, and what became of an order follows it: one after the other.
+    for (const event of events) await applyOne(tx, event)
   },
+}
+
+async function applyOne(tx: Transaction, { type, grain, parts }: StoredEvent): Promise<void> {
+  const content: unknown = parts[0]?.content
+  if (type === ORDERED) {
+    const { id, realm, madeAt, jws } = content as OrderedContent
+    await tx.query(
+      sql`insert into withdrawal_order (id, realm, made_at, jws) values (${id}, ${realm}, ${madeAt}::bigint, ${jws})`,
+    )
+  } else if (type === DELIVERED) {
+    const { id } = content as AnsweredContent
+    await tx.query(
+      sql`update withdrawal_order set delivered = true, delivered_at = ${grain}::bigint, refused_at = null, refusal = null
+          where id = ${id}`,
+    )
+  } else {
+    const { id, code } = content as AnsweredContent & { readonly code: string }
+    await tx.query(
+      sql`update withdrawal_order set refused_at = ${grain}::bigint, refusal = ${code} where id = ${id}`,
+    )
+  }
 }
 
 function encodePart(value: unknown): string {

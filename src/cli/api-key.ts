@@ -71,8 +71,8 @@ export const apiKeyAddCommand: Command = {
   },
 }
 
-/** @param revoke undoes a key that could not be kept @returns its prefix */
-async function writeKey(
+/** Makes an API key for a new file. @param revoke undoes a key that could not be kept @returns its prefix */
+export async function writeKey(
   file: string,
   make: () => Promise<string>,
   revoke: (prefix: string) => Promise<void>,

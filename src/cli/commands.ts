@@ -1,9 +1,10 @@
 // Cli: the one table of commands; promises that a command's code is loaded only when it runs.
 
 import type { Command } from './command.ts'
+import { CORRECTION_COMMANDS } from './correction-commands.ts'
 
 /** A row of the table. */
-interface CommandRow {
+export interface CommandRow {
   readonly summary: string
   load(): Promise<Command>
 }
@@ -82,6 +83,22 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     summary: 'why a key is not out yet, or where it is',
     load: async () => (await import('./explain.ts')).explainCommand,
   },
+  report: {
+    summary: 'the life of one report: where it is, what became of it',
+    load: async () => (await import('./report.ts')).reportCommand,
+  },
+  'operator add': {
+    summary: 'adds somebody who may look at reports or correct them',
+    load: async () => (await import('./operator.ts')).operatorAddCommand,
+  },
+  'operator list': {
+    summary: 'lists the operators',
+    load: async () => (await import('./operator.ts')).operatorListCommand,
+  },
+  'operator revoke': {
+    summary: 'refuses the API key of an operator from now on',
+    load: async () => (await import('./operator.ts')).operatorRevokeCommand,
+  },
   verify: {
     summary: 'checks published files: signatures, digests, continuity',
     load: async () => (await import('./verify.ts')).verifyCommand,
@@ -94,9 +111,33 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     summary: 'what the rules make of a captured request',
     load: async () => (await import('./explain-submission.ts')).explainSubmissionCommand,
   },
+  recover: {
+    summary: 'rebuilds the database from the archive',
+    load: async () => (await import('./recover.ts')).recoverCommand,
+  },
+  drill: {
+    summary: 'recovers into a throw-away database, and compares',
+    load: async () => (await import('./drill.ts')).drillCommand,
+  },
+  'secrets export': {
+    summary: 'backs up the secrets, wrapped under the master key',
+    load: async () => (await import('./secrets.ts')).secretsExportCommand,
+  },
   'log verify': {
-    summary: 'checks the log, its tree and every table against each other',
+    summary: 'checks the log, its tree and every table against each other; or an archive',
     load: async () => (await import('./log.ts')).logVerifyCommand,
+  },
+  'archive status': {
+    summary: 'how far the logs are archived, and what the archive lacks',
+    load: async () => (await import('./archive.ts')).archiveStatusCommand,
+  },
+  'archive now': {
+    summary: 'archives what is not archived yet',
+    load: async () => (await import('./archive.ts')).archiveNowCommand,
+  },
+  'archive snapshot': {
+    summary: 'makes a snapshot of the logs, and drops what it makes superfluous',
+    load: async () => (await import('./archive.ts')).archiveSnapshotCommand,
   },
   'realm add': {
     summary: 'adds a realm of the authority zone',
@@ -218,6 +259,7 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     summary: 'destroys a signing key that is used no more',
     load: async () => (await import('./signing-keys.ts')).keyDestroyCommand,
   },
+  ...CORRECTION_COMMANDS,
   'withdrawal list': {
     summary: 'lists the signed orders to withdraw reports',
     load: async () => (await import('./withdrawal.ts')).withdrawalListCommand,
@@ -225,6 +267,10 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   'withdrawal show': {
     summary: 'prints a signed order, for the key server',
     load: async () => (await import('./withdrawal.ts')).withdrawalShowCommand,
+  },
+  'withdrawal deliver': {
+    summary: 'hands an order to the key server now',
+    load: async () => (await import('./withdrawal.ts')).withdrawalDeliverCommand,
   },
 }
 

@@ -22,6 +22,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly zones: OpenZones
   /** Makes the releases that are due now; with the timer on, the timer does it. */
   publishDue(): Promise<PublishedRun>
+  /** Hands in the withdrawal orders whose time has come; with the timer on, the timer does it. */
+  deliverOrders(): Promise<void>
 }
 
 /** How to run a server. */
@@ -29,7 +31,10 @@ export interface ServerOptions {
   readonly config: Config
   readonly clock: Clock
   readonly logger?: Logger
-  /** Whether releases are made as they come due (`timer`) or when {@link RunningServer.publishDue} is called. */
+  /**
+   * Whether releases are made and orders delivered as they come due (`timer`), or when {@link RunningServer.publishDue} and
+   * {@link RunningServer.deliverOrders} are called.
+   */
   readonly publisher?: 'timer' | 'manual'
   /** Runs when the data is open, before anything is served. */
   readonly prepare?: (zones: OpenZones) => Promise<void>
@@ -42,8 +47,14 @@ export interface Deployment {
    *
    * @param owner `server` for the one process that runs the service (a second on the same embedded data is refused);
    * `command` joins a running server's embedded database, or starts it for a while
+   * @param purpose `recovery` leaves the logs as they are
    */
-  openData(config: Config, clock: Clock, owner: 'server' | 'command'): Promise<OpenData>
+  openData(
+    config: Config,
+    clock: Clock,
+    owner: 'server' | 'command',
+    purpose?: 'recovery',
+  ): Promise<OpenData>
   /** Starts everything on one port. @throws TocsinError of {@link openData}; whatever listening throws */
   startServer(options: ServerOptions): Promise<RunningServer>
   /** What a publisher works with. */

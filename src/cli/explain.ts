@@ -16,7 +16,7 @@ import { withData } from './with-data.ts'
 /** `tocsin explain` */
 export const explainCommand: Command = {
   summary:
-    'Says why a key is not out yet, or in which file it is: a key by its 16 bytes (base64, or 32 hex digits), or all keys of an accepted report by its tracking id (32 hex digits). Of refused reports nothing is kept: tocsin explain-submission judges a captured one.',
+    'Says why a key is not out yet, or in which file it is: a key by its 16 bytes (base64, or 32 hex digits), or all keys of an accepted report by its tracking id (32 hex digits). Of refused reports nothing is kept: tocsin explain-submission judges a captured one; the life of a report, its corrections among it, tells tocsin report.',
   usage: 'explain [--] KEY-OR-TRACKING-ID',
   positionals: 1,
   options: {},
@@ -84,8 +84,10 @@ function* knownKeyLines(key: KnownKey): Generator<string> {
   if (key.available !== key.accepted) yield `  not to be published before ${key.available}`
   if (revised !== null) yield `  changed to ${revised.reportType} at ${revised.accepted}`
   if (key.streams.length === 0) yield '  there is no stream yet: tocsin stream add makes one'
-  for (const { stream, verdict, says, revision } of key.streams) {
+  for (const { stream, verdict, says, revision, correction } of key.streams) {
     yield `  ${stream}: ${verdict}: ${says}`
     if (revision !== undefined) yield `  ${stream}: changed: ${revision.verdict}: ${revision.says}`
+    if (correction !== undefined)
+      yield `  ${stream}: corrected: ${correction.verdict}: ${correction.says}`
   }
 }

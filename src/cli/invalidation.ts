@@ -19,7 +19,7 @@ export const PREVIEW_OPTION = {
 export const INVALIDATION_OPTIONS = {
   retroactive: {
     type: 'boolean',
-    help: 'also sign an order to withdraw the reports that were made with these codes; this version keeps it (withdrawal show), and delivers none',
+    help: 'also sign an order to withdraw the reports that were made with these codes; the server delivers it to the key server (withdrawal list)',
   },
   ...PREVIEW_OPTION,
 } as const satisfies Record<string, CommandOption>
@@ -42,8 +42,10 @@ export function runInvalidation(
     for (const line of describe(done, scope)) context.print(line)
     context.print('They are invalid from now on.')
     if (done.order !== null) {
-      context.print(`Withdrawal order ${done.order} is signed and kept here, and not delivered:`)
-      context.print(`tocsin withdrawal show -- ${done.order} prints it for the key server.`)
+      context.print(
+        `Withdrawal order ${done.order} is signed. A server that runs delivers it by itself:`,
+      )
+      context.print('tocsin withdrawal list says whether the key server has it.')
     } else if (retroactive) context.print('There is nothing to withdraw: no order was made.')
     return { document: { ...done, invalidated: true } }
   })
@@ -63,6 +65,6 @@ function describe(
       ? `No other codes have ${have}: --retroactive signs an order to withdraw the reports.`
       : scope === 'batch'
         ? `Other codes have ${have}, too, so that --retroactive would be refused.`
-        : `Other codes have ${have}, too: a single report can't be withdrawn.`,
+        : `Other codes have ${have}, too: a single report is withdrawn by its tracking id, at the key server.`,
   ]
 }

@@ -3,6 +3,7 @@
 import { relative } from 'node:path'
 import { parseConfig, type Config } from '../config.ts'
 import { systemClock } from '../operate/clock.ts'
+import { identityHint } from './archives.ts'
 import { commandName, type Command } from './command.ts'
 import { demoKeysFile, setUpDemo } from './demo-deployment.ts'
 import { untilStopped } from './until-stopped.ts'
@@ -27,6 +28,8 @@ export const startCommand: Command = {
     )
     if (server.operatorUrl !== undefined)
       context.print(`tocsin: metrics for the operator alone ${server.operatorUrl}/metrics`)
+    const hint = identityHint(config)
+    if (hint !== undefined) context.print(`tocsin: ${hint}`)
     if (server.zones.demo) for (const line of nextSteps(server.url, config)) context.print(line)
     await untilStopped(context.signal)
     context.print('tocsin: stopping')

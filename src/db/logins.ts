@@ -66,8 +66,7 @@ export async function grantZone(client: pg.Client, zone: Zone, user: string): Pr
   // The log is append-only for everybody but the owner.
   await client.query(`revoke update, delete on ${schema}.event, ${schema}.checkpoint from ${role}`)
   // Time erases parts of its events; what is erased can't be changed unseen, as the leaf hashes stay.
-  if (zone === 'authority')
-    await client.query(`grant update (record) on ${schema}.event to ${role}`)
+  await client.query(`grant update (record) on ${schema}.event to ${role}`)
   await client.query(`revoke delete on ${schema}.log_head from ${role}`)
   await client.query(`grant usage on all sequences in schema ${schema} to ${role}`)
 }

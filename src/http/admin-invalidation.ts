@@ -68,7 +68,7 @@ export const INVALIDATION: Schema = {
     order: {
       type: ['string', 'null'],
       description:
-        'The withdrawal order, signed and kept here; none in a preview, null where none was needed',
+        'The withdrawal order, signed and on its way; none in a preview, null where none was needed',
     },
   },
 }

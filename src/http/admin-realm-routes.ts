@@ -79,7 +79,7 @@ export function adminRealmRoutes(authorize: AuthorizeContext): Route[] {
       path: 'withdrawal-orders/:id',
       operationId: 'getWithdrawalOrder',
       summary:
-        'Tells one order with its JWS, to be handed to a key server: nothing here delivers it',
+        'Tells one order with its JWS, which the server delivers to its key server by itself',
       params: { id: 'Its id' },
       reply: SIGNED_ORDER,
       what: 'withdrawal-order',
@@ -114,8 +114,8 @@ function describeRealm({ name, number, issuer, audience, settings }: Realm): unk
 /** Without the order itself: whoever has it can hand it in. */
 function describeOrder(order: WithdrawalOrder): object {
   const { handles, from, through } = claimsOf(order)
-  const { id, madeAt, delivered } = order
-  return { id, madeAt, delivered, handles: handles.length, from, through }
+  const { id, madeAt, delivered, refusal } = order
+  return { id, madeAt, delivered, refusal, handles: handles.length, from, through }
 }
 
 const SECONDS: Schema = { type: 'integer', description: 'Unix seconds' }
@@ -153,9 +153,10 @@ const QUOTA: Schema = objectOf({
 const ORDER_PROPERTIES: Readonly<Record<string, Schema>> = {
   id: { type: 'string' },
   madeAt: SECONDS,
-  delivered: {
-    type: 'boolean',
-    description: 'Whether the key server has it: nothing is delivered yet, so false',
+  delivered: { type: 'boolean', description: 'Whether the key server has it' },
+  refusal: {
+    type: ['string', 'null'],
+    description: 'The code with which the key server refused it; null when it did not',
   },
   handles: { type: 'integer', description: 'How many issuer handles it names' },
   from: { ...SECONDS, description: 'The first day of the reports: its beginning, unix seconds' },

@@ -146,7 +146,8 @@ export function objectOf(properties: Readonly<Record<string, Schema>>): Schema {
   return { type: 'object', required: Object.keys(properties), properties }
 }
 
-const KEPT_NOWHERE = { 'cache-control': 'no-store' }
+/** No cache keeps a reply of these APIs. */
+export const KEPT_NOWHERE = { 'cache-control': 'no-store' }
 
 /** @throws TocsinError `unauthorized` */
 async function admit(
@@ -179,12 +180,7 @@ function describe(
     tag: 'authority zone',
     ...(params === undefined ? {} : { params: paramsSchema(params) }),
     headers: HEADERS,
-    // A cache that kept one would tell it to whoever has mended what was wrong.
-    refuse: ({ status, message, code }) => ({
-      status,
-      headers: KEPT_NOWHERE,
-      json: { error: message, code },
-    }),
+    refuse: refuseUnkept,
     replies: {
       [status]: { description: `Done${more}`, ...(status === 204 ? {} : { schema: reply }) },
       ...Object.fromEntries(
@@ -197,7 +193,13 @@ function describe(
   }
 }
 
-function paramsSchema(params: Readonly<Record<string, string>>): Schema {
+/** A refusal; a cache that kept it would tell it to whoever has mended what was wrong. */
+export function refuseUnkept({ status, message, code }: TocsinError): RouteReply {
+  return { status, headers: KEPT_NOWHERE, json: { error: message, code } }
+}
+
+/** The schema of what the names in a path name. */
+export function paramsSchema(params: Readonly<Record<string, string>>): Schema {
   return objectOf(
     Object.fromEntries(
       Object.entries(params).map(([name, description]) => [name, { type: 'string', description }]),
@@ -212,7 +214,8 @@ const HEADERS: Schema = objectOf({
   },
 })
 
-const REFUSAL: Schema = objectOf({
+/** The schema of {@link refuseUnkept}. */
+export const REFUSAL: Schema = objectOf({
   error: { type: 'string', description: 'What to mend' },
   code: { type: 'string', description: 'A stable code' },
 })

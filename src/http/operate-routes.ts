@@ -17,11 +17,11 @@ export function operateRoutes(health: Health, describe: HomeDescription): Route[
     healthRoute(
       '/readyz',
       'ready',
-      'Whether requests can be served here; also says when publishing fails',
+      'Whether requests can be served here; also says when publishing or archiving fails',
       503,
       async () => {
         const databases = await health.missingDatabases()
-        // A stream that can't be published is told, but takes no server out: they all serve requests as well as ever.
+        // What can't be published or archived is told, but takes no server out: they all serve requests as well as ever.
         return toReply(await health.missingParts(), databases.length === 0 ? 200 : 503)
       },
     ),
@@ -70,7 +70,12 @@ function healthRoute(
   }
 }
 
-const PARTS: readonly Part[] = ['key zone database', 'authority zone database', 'publishing']
+const PARTS: readonly Part[] = [
+  'key zone database',
+  'authority zone database',
+  'publishing',
+  'archiving',
+]
 
 const HEALTH_REPLY: Schema = {
   type: 'object',

@@ -4,6 +4,7 @@ import { actorOf } from '../authorize/callers.ts'
 import { lookedUp } from '../authorize/code-status.ts'
 import type { AuthorizeContext } from '../authorize/context.ts'
 import { listMobileApps } from '../authorize/mobile-apps.ts'
+import type { OrderContext } from '../correct/receive-order.ts'
 import type { Download, DownloadReply } from '../distribute/serve-files.ts'
 import { appendEvents } from '../log/append-event.ts'
 import type { Health } from '../operate/health.ts'
@@ -12,6 +13,7 @@ import type { Submit } from '../submit/submission-thread.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { authorityStatsRoutes, type AuthorityStatsContext } from './authority-stats-routes.ts'
 import { authorityZoneRoutes } from './authority-zone-routes.ts'
+import { correctionRoutes, type CorrectionContext } from './correction-routes.ts'
 import { deepLinkRoutes, type FindRealmByHost } from './deep-link-routes.ts'
 import { earlierApiRoutes } from './earlier-api-routes.ts'
 import type { HomeDescription } from './home.ts'
@@ -21,6 +23,7 @@ import { operateRoutes } from './operate-routes.ts'
 import { publicRoutes } from './public-routes.ts'
 import type { Route } from './route.ts'
 import { statsRoutes } from './stats-routes.ts'
+import { withdrawalRoutes } from './withdrawal-routes.ts'
 
 /** What the routes need of the running server. */
 export interface RouteContext {
@@ -28,7 +31,9 @@ export interface RouteContext {
   /** Whether the earlier publish API is served. */
   readonly v1alpha1: boolean
   readonly stats: StatsContext
+  readonly orders: OrderContext
   readonly authorize: AuthorizeContext
+  readonly corrections: CorrectionContext
   readonly serveFile: (download: Download) => Promise<DownloadReply>
   readonly health: Health
   readonly describe: HomeDescription
@@ -39,6 +44,8 @@ export function buildRoutes(context: RouteContext): Route[] {
   return [
     ...keyZoneRoutes(context.submit),
     ...statsRoutes(context.stats),
+    ...withdrawalRoutes(context.orders),
+    ...correctionRoutes(context.corrections),
     ...authorityZoneRoutes(context.authorize),
     ...authorityStatsRoutes(statsOf(context.authorize)),
     ...adminRoutes(context.authorize),

@@ -2,7 +2,7 @@
 
 import { bigintArray, byteaArray } from '../db/binary-array.ts'
 import type { Queryable, Transaction } from '../db/database.ts'
-import { sql } from '../db/sql.ts'
+import { sql, type Statement } from '../db/sql.ts'
 import { readEvent } from './read-events.ts'
 import { decodeEvent, erasePart, type Retention, type StoredEvent } from './record.ts'
 
@@ -22,31 +22,53 @@ export async function eraseParts(
 ): Promise<number[]> {
   const ordered = [...new Set(seqs)].sort((a, b) => a - b)
   const erased: number[] = []
-  for (let from = 0; from < ordered.length; from += PAGE)
-    erased.push(...(await erasePage(tx, ordered.slice(from, from + PAGE), retention)))
+  for (let from = 0; from < ordered.length; from += PAGE) {
+    const page = bigintArray(ordered.slice(from, from + PAGE))
+    // Locked, since another part of the same event may be on its way out.
+    const records = sql`select seq, record from event where seq = any(${page}::bigint[]) order by seq for update`
+    erased.push(...(await erasePage(tx, records, retention)))
+  }
   return erased
 }
 
+/**
+ * The same of all events from `from` on, before `until`, each of which is read once.
+ *
+ * @returns how many had such a part until now
+ */
+export async function eraseRange(
+  tx: Transaction,
+  from: number,
+  until: number,
+  retention: Retention,
+): Promise<number> {
+  let erased = 0
+  for (let next = from; next < until; next += PAGE) {
+    const end = Math.min(until, next + PAGE)
+    const records = sql`select seq, record from event where seq >= ${next} and seq < ${end} order by seq for update`
+    erased += (await erasePage(tx, records, retention)).length
+  }
+  return erased
+}
+
+/** @param records gives numbers and records, locked */
 async function erasePage(
   tx: Transaction,
-  seqs: readonly number[],
+  records: Statement,
   retention: Retention,
 ): Promise<number[]> {
-  const { rows } = await tx.query<{ seq: number; record: Uint8Array }>(
-    // Locked, since another part of the same event may be on its way out.
-    sql`select seq, record from event where seq = any(${bigintArray(seqs)}::bigint[]) order by seq for update`,
-  )
-  const due = rows.filter(({ record }) => holdsAny(decodeEvent(record), [retention]))
+  const { rows } = await tx.query<{ seq: number; record: Uint8Array }>(records)
+  const due = rows.flatMap(({ seq, record }) => {
+    const left = erasePart(record, retention)
+    return Buffer.compare(left, record) === 0 ? [] : [{ seq, record: left }]
+  })
   if (due.length === 0) return []
   const erased = due.map(({ seq }) => seq)
   await tx.query({
     name: 'erase-parts',
     text: `update event set record = erased.record
            from unnest($1::bigint[], $2::bytea[]) as erased(seq, record) where event.seq = erased.seq`,
-    values: [
-      bigintArray(erased),
-      byteaArray(due.map(({ record }) => erasePart(record, retention))),
-    ],
+    values: [bigintArray(erased), byteaArray(due.map(({ record }) => record))],
   })
   return erased
 }

@@ -1,4 +1,4 @@
-// Operate: reads one address of somebody else; promises an end after a bounded time and size, at the same host, and a reason without a word of the answer.
+// Operate: reads one address of somebody else, or posts to it; promises an end after a bounded time and size, at the same host, and a reason without a word of the answer.
 
 /** Why an address could not be read. */
 export type FetchProblem = 'unreachable' | 'timeout' | 'status' | 'redirect' | 'too_large'
@@ -31,6 +31,46 @@ export async function fetchBounded(
     const response = await follow(url, signal)
     if (typeof response === 'string') return response
     return (await readBody(response, bounds.maxBytes)) ?? 'too_large'
+  } catch {
+    bounds.signal.throwIfAborted()
+    return timeout.aborted ? 'timeout' : 'unreachable'
+  }
+}
+
+/** An answer, whatever its status. */
+export interface PostAnswer {
+  readonly status: number
+  /** Empty when it was longer than allowed: the status was received all the same. */
+  readonly body: Uint8Array
+}
+
+/**
+ * Sends a body to an address with POST, and to no other: no redirect is followed.
+ *
+ * @returns the answer, or why there is none
+ * @throws the reason of `bounds.signal` when it aborts
+ */
+export async function postBounded(
+  url: string,
+  { body, contentType }: { readonly body: string; readonly contentType: string },
+  bounds: FetchBounds,
+): Promise<PostAnswer | FetchProblem> {
+  const timeout = AbortSignal.timeout(bounds.timeoutMs)
+  const signal = AbortSignal.any([timeout, bounds.signal])
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      body,
+      signal,
+      redirect: 'manual',
+      headers: { 'content-type': contentType, accept: 'application/json' },
+    })
+    const { status } = response
+    if (status >= 300 && status <= 399) {
+      await response.body?.cancel()
+      return 'redirect'
+    }
+    return { status, body: (await readBody(response, bounds.maxBytes)) ?? new Uint8Array() }
   } catch {
     bounds.signal.throwIfAborted()
     return timeout.aborted ? 'timeout' : 'unreachable'

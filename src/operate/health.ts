@@ -5,7 +5,7 @@ import type { Queryable } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 
 /** A part that may be away. */
-export type Part = 'key zone database' | 'authority zone database' | 'publishing'
+export type Part = 'key zone database' | 'authority zone database' | 'publishing' | 'archiving'
 
 /** Tells what is away. */
 export interface Health {
@@ -22,12 +22,12 @@ const PATIENCE_MS = 2_000
 /**
  * Watches the parts of a service.
  *
- * @param isPublishing false when a stream could not be signed or published at the last try
+ * @param works what may fail beside them
  * @param monotonicMs a clock that never leaps, in milliseconds
  */
 export function watchHealth(
   databases: readonly { readonly part: Part; readonly db: Queryable }[],
-  isPublishing: () => boolean,
+  works: readonly { readonly part: Part; readonly isWell: () => boolean }[],
   monotonicMs: () => number,
 ): Health {
   const watched = databases.map(({ part, db }) => ({ part, isThere: createPing(db) }))
@@ -46,8 +46,8 @@ export function watchHealth(
   return {
     missingDatabases,
     async missingParts() {
-      const missing = await missingDatabases()
-      return isPublishing() ? missing : [...missing, 'publishing']
+      const failing = works.flatMap(({ part, isWell }) => (isWell() ? [] : [part]))
+      return [...(await missingDatabases()), ...failing]
     },
   }
 }

@@ -50,6 +50,8 @@ export interface OpenOptions {
   readonly poolSize: number
   readonly projections: { readonly [Z in Zone]: readonly Projection[] }
   readonly now: () => Date
+  /** Whether the logs are left as they are: for a recovery, which brings its own, and which nobody means as a demo. */
+  readonly forRecovery?: boolean
 }
 
 /** Time grain in seconds: of a deployment, and of a demo, which must show something within a minute. */
@@ -71,7 +73,8 @@ export async function openZones(options: OpenOptions): Promise<OpenZones> {
     )
     const found = await client.query<{ demo: boolean }>('select demo from tocsin.deployment')
     const isNew = found.rows[0] === undefined
-    const demo = found.rows[0]?.demo ?? (!options.server && options.demo !== false)
+    const demo =
+      found.rows[0]?.demo ?? (!options.server && (options.demo ?? options.forRecovery !== true))
     if (options.demo !== undefined && options.demo !== demo)
       throw new TocsinError(
         'configuration_invalid',
@@ -135,6 +138,7 @@ async function openZone(
 ): Promise<OpenZone> {
   const db = openDatabase(address, schemaOf(zone), options.poolSize)
   const writer: LogWriter = { timeGrain, projections: options.projections[zone] }
-  await db.transaction((tx) => startLog(tx, writer, options.now()))
+  if (options.forRecovery !== true)
+    await db.transaction((tx) => startLog(tx, writer, options.now()))
   return { address, db, copyDb: openDatabase(address, schemaOf(zone), 2, false), writer }
 }

@@ -96,7 +96,10 @@ async function countEmpty(
   const { rows } = await tx.query<{ available: number | null }>(
     sql`select least(
           (select min(available) from diagnosis_key where available >= ${keysEnd} and available < ${end}),
-          (select min(available) from key_revision where available >= ${start} and available < ${end})) as available`,
+          (select min(available) from key_revision where available >= ${start} and available < ${end}),
+          (select min(available) from report_mark where available >= ${start} and available < ${end}),
+          (select min(available) from key_mark where available >= ${start} and available < ${end}),
+          (select min(available) from report_amendment where available >= ${start} and available < ${end})) as available`,
   )
   const available = rows[0]?.available ?? Infinity
   return due.filter((window) => window.end <= available).length

@@ -77,7 +77,7 @@ export async function explainKey(
     return {
       key,
       known: false,
-      says: 'No accepted report brought it as a new key: it was never sent here, its report was refused or is a negative result, or it was dropped as invalid. Nothing is kept of a refused report; tocsin explain-submission judges a captured one.',
+      says: 'No accepted report brought it as a new key: it was never sent here, its report was refused or is a negative result, it was dropped as invalid, or it was erased 18 days after its upload. Nothing is kept of a refused report; tocsin explain-submission judges a captured one.',
     }
   const streams = await listStreams(db)
   const standings = await readStandings(db, streams)
@@ -123,7 +123,7 @@ export async function explainReport(
     withdrawn: boolean
     grain: number
   }>(
-    sql`select seq, regions, traveler, false as withdrawn, grain from report where tracking_id = ${trackingId}`,
+    sql`select seq, regions, traveler, report_is_held(seq, ${ALL}, 0) as withdrawn, grain from report where tracking_id = ${trackingId}`,
   )
   const row = rows[0]
   if (row === undefined) return undefined
@@ -155,6 +155,9 @@ function countOutcomes(outcomes: Uint8Array): Record<string, number> {
   return counts
 }
 
+/** Above every number of an event. */
+const ALL = Number.MAX_SAFE_INTEGER
+
 interface KeyRow {
   rolling_start: number
   rolling_period: number
@@ -166,7 +169,6 @@ interface KeyRow {
   grain: number
   regions: string[]
   traveler: boolean
-  report_withdrawn: boolean
   revision_seq: number | null
   revision_available: number
   revision_type: number
@@ -174,14 +176,19 @@ interface KeyRow {
   revision_regions: string[]
   revision_traveler: boolean
   revision_withdrawn: boolean
+  corrected: number | null
 }
 
 async function findKey(db: Queryable, keyData: Uint8Array): Promise<StoredKey | undefined> {
   const { rows } = await db.query<KeyRow>(
-    sql`select k.rolling_start, k.rolling_period, k.padding, false as withdrawn, k.seq, k.available, k.report_type,
-          p.grain, p.regions, p.traveler, false as report_withdrawn,
+    sql`select k.rolling_start, k.rolling_period, k.padding, k.seq, k.available, k.report_type,
+          p.grain, p.regions, p.traveler, report_is_held(k.seq, ${ALL}, 0) or (select coalesce(sum(change), 0) > 0 from key_mark m
+            where m.key_data = k.key_data) as withdrawn,
           q.seq as revision_seq, r.available as revision_available, r.report_type as revision_type, q.grain as revision_grain,
-          q.regions as revision_regions, q.traveler as revision_traveler, false as revision_withdrawn
+          q.regions as revision_regions, q.traveler as revision_traveler, report_is_held(r.seq, ${ALL}, 0) as revision_withdrawn,
+          (select max(available) from (select available from report_mark where report in (k.seq, r.seq)
+            union all select available from report_amendment where report in (k.seq, r.seq)
+            union all select available from key_mark m where m.key_data = k.key_data) c) as corrected
         from diagnosis_key k join report p using (seq)
           left join key_revision r on r.key_data = k.key_data left join report q on q.seq = r.seq
         where k.key_data = ${keyData}`,
@@ -194,7 +201,8 @@ async function findKey(db: Queryable, keyData: Uint8Array): Promise<StoredKey | 
     rollingStart: row.rolling_start,
     rollingPeriod: row.rolling_period,
     padding: row.padding,
-    withdrawn: row.withdrawn || row.report_withdrawn,
+    withdrawn: row.withdrawn,
+    corrected: row.corrected,
     first: {
       seq: row.seq,
       accepted: row.grain,

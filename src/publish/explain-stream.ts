@@ -51,6 +51,8 @@ export interface ExplainedStream extends Standpoint {
   readonly published: readonly PublishedKey[]
   /** What became of its change, when it was published before that. */
   readonly revision?: Standpoint
+  /** The same of its newest correction: a withdrawal, a reinstatement or an amendment. */
+  readonly correction?: Standpoint
 }
 
 /** Explains a key in one stream. @param now unix seconds */
@@ -71,12 +73,14 @@ export async function explainInStream(
     }
   const says = `published in release ${asKey.release}, in ${asKey.path} (${asKey.state})`
   const revision = explainRevision(stream, standing, key, published, now)
+  const correction = explainCorrection(stream, standing, key, published, now)
   return {
     stream: stream.name,
     verdict: 'published',
     says,
     published,
     ...(revision === undefined ? {} : { revision }),
+    ...(correction === undefined ? {} : { correction }),
   }
 }
 
@@ -85,10 +89,13 @@ async function explainWaiting(
   db: Queryable,
   stream: ConfiguredStream,
   standing: Standing,
-  { first, revision, withdrawn }: StoredKey,
+  { first, revision, withdrawn, corrected }: StoredKey,
   now: number,
 ): Promise<Standpoint> {
   if (withdrawn) return never('withdrawn', 'it is withdrawn')
+  // What is reinstated comes with the window of that.
+  if (corrected !== null && corrected >= (standing.windowEnd ?? stream.start))
+    return explainPending(db, stream, standing, Math.max(corrected, first.available), now)
   const cover = await findCover(db, stream.name, first.available)
   const config = cover?.stream ?? stream
   const reportRefusal = refuseReport(config, first)
@@ -138,6 +145,25 @@ function explainRevision(
   if (revision.available < (standing.windowEnd ?? stream.start))
     return never('not_in_stream', `the release of that time was made without the change to ${type}`)
   return pendingIn(stream, standing, revision.available, now)
+}
+
+/** What became of the newest correction of a key that was published; undefined when there is none. */
+function explainCorrection(
+  stream: ConfiguredStream,
+  standing: Standing,
+  { corrected, withdrawn }: StoredKey,
+  published: readonly PublishedKey[],
+  now: number,
+): Standpoint | undefined {
+  if (corrected === null) return undefined
+  if (corrected >= (standing.windowEnd ?? stream.start))
+    return pendingIn(stream, standing, corrected, now)
+  const told = published.findLast(({ list }) => list === 'revisedKeys')
+  const says =
+    told === undefined
+      ? 'its newest correction changes nothing that was published'
+      : `its state of today is published in release ${told.release}, in ${told.path} (${told.state})`
+  return { verdict: withdrawn ? 'withdrawn' : 'published', says }
 }
 
 /** When a key goes out that nothing keeps from it. */

@@ -17,10 +17,13 @@ export interface StoredKey {
   readonly rollingStart: number
   readonly rollingPeriod: number
   readonly padding: boolean
+  /** Whether a withdrawal holds it, or its report. */
   readonly withdrawn: boolean
   readonly first: KeyState
-  /** Its change, if there is one. */
+  /** Its change, if there is one that counts. */
   readonly revision?: KeyState
+  /** From when on its newest correction is to be told (withdrawal, reinstatement, amendment), unix seconds; null without one. */
+  readonly corrected: number | null
 }
 
 /** What a report said of a key. */
@@ -75,15 +78,13 @@ export async function findCover(
 export async function findPublished(
   db: Queryable,
   stream: string,
-  { keyData, first, revision }: Pick<StoredKey, 'keyData' | 'first' | 'revision'>,
+  { keyData }: Pick<StoredKey, 'keyData'>,
 ): Promise<PublishedKey[]> {
-  const changed = revision?.available ?? -1
-  // Corrections come with every release, also with one that is held.
+  // What was corrected comes with every release, also with one that is held.
   const { rows } = await db.query<{ seq: number }>(
-    sql`select seq from release where stream = ${stream} and (
-          keys_from <= ${first.available} and window_end > ${first.available}
-          or least(keys_from, window_start) <= ${changed} and window_end > ${changed})
-        order by number`,
+    sql`select distinct r.seq from changes_of_key(${keyData}) as c(available)
+          join release r on least(r.keys_from, r.window_start) <= c.available and r.window_end > c.available
+        where r.stream = ${stream} order by r.seq`,
   )
   const published: PublishedKey[] = []
   for (const { seq } of rows) {

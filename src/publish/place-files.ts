@@ -1,7 +1,6 @@
 // Publish: puts what the log records and the store lacks; promises the bytes that were signed once, and a pointer that moves last.
 
 import { storePath } from '../distribute/public-paths.ts'
-import { archiveThrough } from '../log/archive.ts'
 import type { DraftFile } from './build-window.ts'
 import type { LeaderContext } from './publisher-context.ts'
 import { listedFiles, type FileRow } from './releases.ts'
@@ -20,8 +19,9 @@ export async function placeFiles(context: LeaderContext, stream: ConfiguredStrea
   for (const { path, size, seq } of files)
     if ((await context.store.sizeOf(storePath(path))) !== size) lacking.add(seq)
   for (const seq of lacking) {
+    // First: what can't be archived yet need not be made.
+    await context.archiveThrough(seq)
     const made = await remakeFiles(context, seq)
-    await archiveThrough(seq)
     await putFiles(context, made)
   }
   for (const { path, bytes } of pointers(stream, files)) {

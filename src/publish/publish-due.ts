@@ -4,7 +4,6 @@ import type { Transaction } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 import { TocsinError } from '../errors.ts'
 import { appendEvents, raiseGrain } from '../log/append-event.ts'
-import { archiveThrough } from '../log/archive.ts'
 import { advanceTree } from '../log/checkpoint.ts'
 import { readHead } from '../log/read-events.ts'
 import { PADDING } from '../submit/padding-report.ts'
@@ -199,8 +198,9 @@ async function publishNext(
   // whoever publishes next makes these very bytes, by placeFiles, and no others.
   const seq = await recordReleases(context, stream, standing.number, draft)
 
-  // Archive. Phones may see only what a recovery from the archive knows of.
-  await archiveThrough(seq)
+  // Archive. Phones may see only what a recovery from the archive knows of. When it can't be archived now, the files wait for
+  // placeFiles of a later run, which archives first.
+  await context.archiveThrough(seq)
 
   // Put. A crash leaves files that no index names yet; the next publisher finds them in their place.
   const files = draft.releases.flatMap((release) => release.files)

@@ -13,6 +13,11 @@ export interface PublisherContext {
   readonly writer: LogWriter
   readonly store: ObjectStore
   readonly loadSigner: (file: string) => Promise<Signer>
+  /**
+   * Waits until every event up to `seq` is archived. A release's files are put into the store only after its event is, so that
+   * a recovery can't fork what phones have seen.
+   */
+  readonly archiveThrough: (seq: number) => Promise<void>
   readonly now: () => Date
 }
 

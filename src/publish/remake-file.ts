@@ -48,7 +48,7 @@ export async function remakeFiles(context: PublisherContext, seq: number): Promi
     if (again?.path !== path || !Buffer.from(again.built.digest).equals(digest))
       throw new TocsinError(
         'log_invalid',
-        `${path} can't be made again: the keys are no longer those of its release.`,
+        `${path} can't be made again: its keys were erased when their time was over, or are no longer those of its release. Bring the file back from a copy of the store.`,
       )
   }
   return made

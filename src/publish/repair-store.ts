@@ -3,7 +3,6 @@
 import { rm } from 'node:fs/promises'
 import { storePath } from '../distribute/public-paths.ts'
 import { TocsinError } from '../errors.ts'
-import { archiveThrough } from '../log/archive.ts'
 import { checkStore, type CheckContext, type StoreFinding } from './check-store.ts'
 import { movePointer } from './place-files.ts'
 import type { LeaderContext } from './publisher-context.ts'
@@ -111,8 +110,8 @@ async function restoreFiles(
   seq: number,
   findings: readonly StoreFinding[],
 ): Promise<undefined> {
+  await context.archiveThrough(seq)
   const made = await remakeFiles(context, seq)
-  await archiveThrough(seq)
   const wrong = new Map(findings.map((finding) => [finding.path, finding.problem]))
   for (const { path, built } of made) {
     const problem = wrong.get(storePath(path))

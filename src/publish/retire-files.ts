@@ -4,7 +4,6 @@ import type { Queryable } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 import { storePath } from '../distribute/public-paths.ts'
 import { appendEvents } from '../log/append-event.ts'
-import { archiveThrough } from '../log/archive.ts'
 import { movePointer } from './place-files.ts'
 import type { LeaderContext } from './publisher-context.ts'
 import { FILES_REMOVED, FILES_UNLISTED, leavingEvent } from './releases.ts'
@@ -167,12 +166,14 @@ async function record(
   stream: string,
   paths: readonly string[],
 ): Promise<void> {
+  // What can't be archived would be recorded again at each run.
+  await context.archiveThrough(Infinity)
   await context.mustHold()
   const event = leavingEvent(type, { stream, paths })
   const [recorded] = await context.db.transaction((tx) =>
     appendEvents(tx, context.writer, [event], context.now()),
   )
-  await archiveThrough(recorded?.seq ?? 0)
+  await context.archiveThrough(recorded?.seq ?? 0)
 }
 
 /** A file that was unlisted by then may go: recorded times are truncated, so it was a whole time grain later at the most. */

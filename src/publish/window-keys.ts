@@ -24,36 +24,73 @@ const COLUMNS =
 /**
  * The keys that a release publishes for the first time, unsorted.
  *
- * A key belongs to the window in which it became available; a revision that is in the log by then has changed it already, and one
- * that revoked it leaves nothing to publish. A key that comes into the stream only by its revision (by that one's type or
- * regions) belongs to the window of the revision.
+ * A key belongs to the window in which it became available; what is in the log by then has changed it already (a revision, a
+ * correction), and one that is revoked or withdrawn leaves nothing to publish. A key that comes into the stream only by such a
+ * change (by a revision's type or regions, by a reinstatement) belongs to the window of the change.
  */
 export function selectKeys(stream: Stream, span: ReleaseSpan): string {
   if (span.keysFrom === null)
     return `select ${COLUMNS}, seq, padding from diagnosis_key where false`
-  const isIn = (available: string) =>
-    `${available} >= ${span.keysFrom} and ${available} < ${span.end}`
-  const finalType = 'coalesce(r.report_type, k.report_type)'
+  const { keysFrom, end, readSeq } = span
+  // No amendment brings back what a negative result revoked.
+  const finalType = `case when r.report_type = ${REVOKED} then ${REVOKED} else coalesce(a.report_type, r.report_type, k.report_type) end`
+  const amendedDays = `k.rolling_start / 144 - a.onset_day`
   return `
     select k.key_data, coalesce(r.transmission_risk, k.transmission_risk) as transmission_risk, k.rolling_start, k.rolling_period,
-      ${finalType} as report_type, coalesce(r.days_since_onset, k.days_since_onset) as days_since_onset, k.seq, k.padding
+      ${finalType} as report_type, coalesce(${amendedDays}, r.days_since_onset, k.days_since_onset)::smallint as days_since_onset, k.seq, k.padding
     from diagnosis_key k join report p on p.seq = k.seq
-      left join key_revision r on r.key_data = k.key_data and r.seq < ${span.readSeq}
-    where ${isIn('k.available')} and k.seq < ${span.readSeq} and ${matchReport(stream, 'p')}
+      left join key_revision r on r.key_data = k.key_data and r.seq < ${readSeq}
+        and r.seq not in (${heldBy('report', readSeq)})
+      left join (select distinct on (report) report, report_type, onset_day from report_amendment
+        where seq < ${readSeq} order by report, seq desc) a on a.report = coalesce(r.seq, k.seq)
+    where k.available >= ${keysFrom} and k.available < ${end} and k.seq < ${readSeq} and ${matchReport(stream, 'p')}
+      and k.seq not in (${heldBy('report', readSeq)}) and k.key_data not in (${heldBy('key', readSeq)})
       and ${finalType} <> ${REVOKED} and ${matchType(stream, finalType)}
+      and coalesce(${amendedDays}, 0) between -14 and 14
     union all
-    select k.key_data, r.transmission_risk, k.rolling_start, k.rolling_period, r.report_type, r.days_since_onset, k.seq, k.padding
-    from ${revisions(stream, span)}
-    where ${isIn('r.available')} and r.report_type <> ${REVOKED} and ${matchType(stream, 'r.report_type')}
-      and not ${WAS_PUBLISHED} and case when ${matchReport(stream, 'p')} then first.read_seq is not null else ${matchReport(stream, 'q')} end`
+    select k.key_data, s.transmission_risk, k.rolling_start, k.rolling_period, s.report_type, s.days_since_onset, k.seq, k.padding
+    from changed_keys(${keysFrom}, ${end}, ${readSeq}) as changed(key_data) join diagnosis_key k using (key_data)
+      join report p on p.seq = k.seq
+      cross join lateral key_state(k.key_data, ${readSeq}, 0) s
+      left join key_revision r on r.key_data = k.key_data and r.seq = s.revising and r.available < ${end}
+      left join report q on q.seq = r.seq
+    where s.report_type <> ${REVOKED} and ${matchType(stream, 's.report_type')}
+      and not exists (select from first_release(${textLiteral(stream.name)}, ${span.number}, k.key_data))
+      and case when ${matchReport(stream, 'p')} then exists (select from release e
+          where e.stream = ${textLiteral(stream.name)} and e.number < ${span.number} and e.window_end > k.available
+            and e.keys_from <= k.available and e.keys_from > k.available - ${LONGEST_SPAN})
+        else ${matchReport(stream, 'q')} end`
 }
 
-/** The keys that a release revises, unsorted: each was published before by this stream, and not yet in this state. */
-export function selectRevised(stream: Stream, span: ReleaseSpan): string {
+/** What withdrawals hold, by the events below a number: numbers of reports, or keys. */
+function heldBy(what: 'report' | 'key', readSeq: number): string {
+  const [column, table] = what === 'report' ? ['report', 'report_mark'] : ['key_data', 'key_mark']
+  return `select ${column} from ${table} where seq < ${readSeq} group by ${column} having sum(change) > 0`
+}
+
+/**
+ * The keys that a release revises, unsorted: each was published before by this stream, and not yet in this state.
+ *
+ * What counts for a key is what was in the log when it was first published, and what has become available since.
+ */
+export function selectRevised(
+  stream: Stream,
+  { number, start, end, readSeq }: ReleaseSpan,
+): string {
   return `
-    select k.key_data, r.transmission_risk, k.rolling_start, k.rolling_period, r.report_type, r.days_since_onset
-    from ${revisions(stream, span)}
-    where r.available >= ${span.start} and r.available < ${span.end} and r.seq >= first.read_seq and ${WAS_PUBLISHED}`
+    select k.key_data, s.transmission_risk, k.rolling_start, k.rolling_period, s.report_type, s.days_since_onset
+    from changed_keys(${start}, ${end}, ${readSeq}) as changed(key_data) join diagnosis_key k using (key_data)
+      cross join lateral first_release(${textLiteral(stream.name)}, ${number}, k.key_data) first
+      cross join lateral (${stateInStream(start)}) was cross join lateral (${stateInStream(end)}) s
+    where (was.report_type, was.transmission_risk, was.days_since_onset)
+        is distinct from (s.report_type, s.transmission_risk, s.days_since_onset)
+      and (was.report_type <> ${REVOKED} or s.report_type <> ${REVOKED})`
+}
+
+/** What a stream says of a key that it published: nothing for a report that it takes no part of, once its revision is withdrawn. */
+function stateInStream(due: number): string {
+  return `select case when first.by_report or revising is not null then report_type else ${REVOKED} end as report_type,
+    transmission_risk, days_since_onset from key_state(k.key_data, first.read_seq, ${due})`
 }
 
 /** What COPY gives out of a key: few columns, since each costs more than its bytes. */
@@ -65,25 +102,5 @@ export function copySorted(select: string): string {
   return `copy (select ${PACKED} from (${select}) as chosen order by key_data) to stdout (format binary)`
 }
 
-/**
- * Revisions `r` with their keys `k`, the reports `p` and `q` that brought the two, and the release `first` in whose span the key
- * became available, with what the stream had `taken` then; null before the stream's start, and while the key waits for its release.
- */
-function revisions(stream: Stream, { number, readSeq }: ReleaseSpan): string {
-  return `key_revision r join diagnosis_key k on k.key_data = r.key_data and r.seq < ${readSeq}
-    join report p on p.seq = k.seq
-    join report q on q.seq = r.seq
-    left join (release first join stream_filter taken using (configuration_seq))
-      on first.stream = ${textLiteral(stream.name)} and first.number < ${number} and first.window_end > k.available
-      and first.keys_from <= k.available and first.keys_from > k.available - ${LONGEST_SPAN}`
-}
-
 /** A release brings the keys of less: a window of a day, after a day of windows that were held. Few releases have to be looked at, then. */
 const LONGEST_SPAN = 2 * 86_400 + 1
-
-/** Whether `first` brought the key: in the state of its upload, or in that of a revision which was in the log by then. */
-const WAS_PUBLISHED = `coalesce(
-  stream_takes(p.regions, p.traveler, taken.input_regions, taken.excluded_regions, taken.travelers)
-  and not (r.seq < first.read_seq and r.report_type = ${REVOKED})
-  and (cardinality(taken.report_types) = 0
-    or case when r.seq < first.read_seq then r.report_type else k.report_type end = any (taken.report_types)), false)`

@@ -17,7 +17,8 @@ export type WithdrawalScope = 'retroactive' | 'from-now-on' | 'both'
 
 /** Which reports that come later are withdrawn at once. What is left out does not matter. */
 export interface StandingRule {
-  readonly app?: string
+  /** healthAuthorityIDs. */
+  readonly apps?: readonly string[]
   readonly source?: string
   readonly regions?: readonly string[]
   /** 16 bytes each. */
@@ -171,7 +172,7 @@ async function markNewReports(tx: Transaction, events: readonly StoredEvent[]): 
            select t.seq, t.seq, s.seq, t.grain, 1
            from standing_withdrawal s cross join unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::bytea[])
              as t(seq, grain, app, source, regions, issuer_handle)
-           where (s.app is null or s.app = t.app) and (s.source is null or s.source = t.source)
+           where (s.apps is null or t.app = any(s.apps)) and (s.source is null or s.source = t.source)
              and (s.regions is null or s.regions && string_to_array(t.regions, ','))
              and (s.issuer_handles is null or t.issuer_handle = any(s.issuer_handles))
              and (s.accepted_from is null or t.grain >= s.accepted_from)
@@ -258,9 +259,11 @@ async function insertNote(
 
 async function changeStanding(
   tx: Transaction,
-  { seq, type }: StoredEvent,
+  { seq, type, grain }: StoredEvent,
   content: unknown,
 ): Promise<void> {
+  // Every report is compared with what stands: what holds nothing that comes any more must go.
+  await tx.query(sql`delete from standing_withdrawal where accepted_before <= ${grain}::bigint`)
   if (type === REINSTATEMENT) {
     const { ended } = content as { readonly ended: readonly number[] }
     await tx.query(
@@ -270,8 +273,8 @@ async function changeStanding(
   }
   const rule = content as StandingRule & { readonly id: Uint8Array }
   await tx.query(
-    sql`insert into standing_withdrawal (seq, id, app, source, regions, issuer_handles, accepted_from, accepted_before)
-        values (${seq}::bigint, ${rule.id}, ${rule.app ?? null}, ${rule.source ?? null}, ${rule.regions ?? null}::text[],
+    sql`insert into standing_withdrawal (seq, id, apps, source, regions, issuer_handles, accepted_from, accepted_before)
+        values (${seq}::bigint, ${rule.id}, ${rule.apps ?? null}::text[], ${rule.source ?? null}, ${rule.regions ?? null}::text[],
           ${rule.issuerHandles === undefined ? null : byteaArray(rule.issuerHandles)}::bytea[], ${rule.acceptedFrom ?? null}::bigint,
           ${rule.acceptedBefore ?? null}::bigint)`,
   )

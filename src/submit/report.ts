@@ -15,6 +15,7 @@ import { INTERVALS_PER_DAY } from '../format/intervals.ts'
 import type { ReportType } from '../format/report-type.ts'
 import type { Projection } from '../log/projection.ts'
 import type { NewEvent, StoredEvent } from '../log/record.ts'
+import { rowsOfReports } from './copy-reports.ts'
 import { FLAG_NOT_NEW, FLAG_REVISED, startsOf, type KeyColumns } from './key-columns.ts'
 import { broughtReport, KeyRows, type BroughtReport } from './key-rows.ts'
 import { PADDING } from './padding-report.ts'
@@ -126,6 +127,7 @@ export const reportProjection: Projection = {
       throw sqlStateOf(error) === STORED_ALREADY ? new AlreadyStored() : error
     }
   },
+  rowsOf: (events) => rowsOfReports(events.filter(isKept).map(broughtReport)),
 }
 
 function isKept({ parts }: StoredEvent): boolean {

@@ -3,7 +3,7 @@
 import { bigintArray, integerArray, textArray } from '../db/binary-array.ts'
 import type { Projection } from '../log/projection.ts'
 import type { StoredEvent } from '../log/record.ts'
-import { REPORT, reportStatistics } from './report.ts'
+import { REPORT, reportStatistics, type ReportStatistics } from './report.ts'
 
 /** What was accepted of one health authority, in an hour or in a day. */
 export interface SubmissionCounts {
@@ -58,7 +58,9 @@ export const statsProjection: Projection = {
   types: [REPORT],
   tables: ['submission_statistics'],
   async apply(tx, events) {
-    const hours = countByHour(events)
+    // What was erased counts no more.
+    const hours = countByHour(events.filter(isCounted))
+    if (hours.length === 0) return
     const counts = hours.map((hour) => hour.counts)
     const column = (name: 'unknown' | 'android' | 'ios' | 'keys' | 'revisions' | 'missingOnset') =>
       integerArray(counts.map((each) => each[name]))
@@ -79,6 +81,10 @@ export const statsProjection: Projection = {
       ],
     })
   },
+}
+
+function isCounted(event: StoredEvent): boolean {
+  return (reportStatistics(event) as ReportStatistics | undefined) !== undefined
 }
 
 interface HourOfAuthority {

@@ -1,15 +1,9 @@
 // Submit: the token by which a health authority asks for its statistics; promises that only a key of its own, accepted now, opens them.
 
-import { createPublicKey } from 'node:crypto'
 import type { Queryable } from '../db/database.ts'
 import { TocsinError } from '../errors.ts'
-import {
-  judgeTexts,
-  parseClaims,
-  parseCompactJws,
-  readTimes,
-  type CompactJws,
-} from './compact-jws.ts'
+import { isSignedByAuthority } from './authority-signature.ts'
+import { judgeTexts, parseClaims, parseCompactJws, readTimes } from './compact-jws.ts'
 import { listHealthAuthorities } from './health-authorities.ts'
 
 /** What a token must agree with. */
@@ -44,26 +38,12 @@ export async function verifyStatsToken(
   const { kid } = jws.header
   if (typeof iss !== 'string' || typeof kid !== 'string')
     throw unauthorized('it must name iss, and kid in its header')
-  if (!(await isSignedByAuthority(db, jws, iss, kid, seconds)))
+  // Read from the database each time: such requests are rare, and what was revoked is refused at once.
+  const authorities = await listHealthAuthorities(db)
+  const own = authorities.filter(({ issuer }) => issuer === iss)
+  if (!isSignedByAuthority(jws, own, kid, seconds))
     throw unauthorized('it must be signed by a key of a health authority that is accepted here')
   return iss
-}
-
-/** Read from the database each time: such requests are rare, and what was revoked is refused at once. */
-async function isSignedByAuthority(
-  db: Queryable,
-  jws: CompactJws,
-  issuer: string,
-  kid: string,
-  seconds: number,
-): Promise<boolean> {
-  const authorities = await listHealthAuthorities(db)
-  return authorities
-    .filter((authority) => authority.issuer === issuer && !authority.disabled)
-    .flatMap((authority) => authority.keys)
-    .filter((key) => key.kid === kid && key.revokedBy === undefined)
-    .filter((key) => key.validFrom <= seconds && seconds < (key.validThrough ?? Infinity))
-    .some((key) => jws.isSignedBy(createPublicKey(key.publicKey)))
 }
 
 function checkClaims(

@@ -127,10 +127,12 @@ function readOnset(value: unknown): number {
   return value as number
 }
 
+/** 128 bits in base64url: 22 characters, of which the last carries 2 bits. */
+export const BASE64URL_16_BYTES = /^[A-Za-z0-9_-]{21}[AQgw]$/
+
 function readIssuerHandle(value: unknown): Uint8Array | undefined {
   if (value === undefined || value === null) return undefined
-  // 128 bits in base64url: 22 characters, of which the last carries 2 bits.
-  if (typeof value !== 'string' || !/^[A-Za-z0-9_-]{21}[AQgw]$/.test(value))
+  if (typeof value !== 'string' || !BASE64URL_16_BYTES.test(value))
     throw invalid('malformed', 'issuerHandle must be 22 characters of base64url')
   return decodeBase64(value)
 }

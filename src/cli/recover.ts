@@ -1,0 +1,220 @@
+// Cli: rebuilds a deployment from its archive; promises an empty database, the same state as before, and to say what no archive holds.
+
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { identityToRecipient } from 'age-encryption'
+import { eraseAgain as eraseCodes } from '../authorize/retention.ts'
+import { parseConfig, type Config } from '../config.ts'
+import { connectOnce, parseAddress } from '../db/database.ts'
+import { openEmbedded } from '../db/embedded.ts'
+import { loadMasterKey } from '../db/secrets.ts'
+import { checkWrapped } from '../db/secrets-backup.ts'
+import { takeSessionLock } from '../db/session-lock.ts'
+import { schemaOf, type Zone } from '../db/zones.ts'
+import { TocsinError } from '../errors.ts'
+import { readIdentities } from '../log/archive-recipients.ts'
+import { systemClock } from '../operate/clock.ts'
+import type { OpenZones } from '../operate/open-zones.ts'
+import { formatTimestamp } from '../operate/timestamp.ts'
+import { openSource, readThrough } from '../recover/open-source.ts'
+import { recoverZone, type RecoverySource } from '../recover/recover-zone.ts'
+import { eraseAgain as eraseReports } from '../submit/retention.ts'
+import { zonesOf } from './archive.ts'
+import { zoneArchive } from './archives.ts'
+import { textOption, type Command, type CommandContext, type CommandResult } from './command.ts'
+import { counted } from './counted.ts'
+import { startProgress } from './progress.ts'
+import { findMissing, kindsMissing, restoreSecrets, type MissingSecret } from './recover-secrets.ts'
+import { readSecretsBackup, type SecretsBackup } from './secrets.ts'
+import { requiredOption } from './with-data.ts'
+
+/** `tocsin recover` */
+export const recoverCommand: Command = {
+  summary:
+    'Rebuilds the database from the archive, into an empty one. A run that was interrupted is gone on with by running it again.',
+  usage:
+    'recover --from ARCHIVE --identity FILE [--secrets FILE] [--zone key|authority] [--dry-run]',
+  options: {
+    from: { type: 'string', help: 'the folder that has key/ and authority/ below it' },
+    identity: { type: 'string', help: 'file with the identity that the archive is encrypted to' },
+    secrets: { type: 'string', help: 'a backup that tocsin secrets export made' },
+    zone: { type: 'string', help: 'only this zone: key or authority' },
+    'dry-run': { type: 'boolean', help: 'reads and checks everything, and changes nothing' },
+  },
+  async run(context) {
+    const config = parseConfig(context.env)
+    const secretsFile = textOption(context, 'secrets')
+    const backup = secretsFile === undefined ? undefined : await readSecretsBackup(secretsFile)
+    const sources = await openSources(context)
+    return context.values['dry-run'] === true
+      ? tryOut(context, config, sources, backup)
+      : carryOut(context, config, sources, backup)
+  },
+}
+
+/** The archives that are there, by zone. */
+export type Sources = ReadonlyMap<Zone, RecoverySource>
+
+/** Looks through the archives that the options name. @throws TocsinError of `openSource` */
+export async function openSources(context: CommandContext): Promise<Sources> {
+  const folder = requiredOption(context, 'from')
+  const identities = await readIdentities(requiredOption(context, 'identity'))
+  const sources = new Map<Zone, RecoverySource>()
+  const wanted = zonesOf(context)
+  for (const zone of wanted) {
+    const archive = zoneArchive(folder, zone)
+    if (wanted.length > 1 && (await archive.list()).length === 0) {
+      context.print(`${zone} zone: nothing of it lies in ${archive.folder}`)
+      continue
+    }
+    const source = await openSource(archive, identities)
+    const { objects, end, grain, notes } = source.chain
+    context.print(
+      `${zone} zone: ${counted(end, 'event')} in ${counted(objects.length, 'object')}, the newest of ${formatTimestamp(grain)}`,
+    )
+    for (const note of notes) context.print(`  ${note}`)
+    sources.set(zone, source)
+  }
+  if (sources.size === 0)
+    throw new TocsinError(
+      'archive_empty',
+      `There is neither key/ nor authority/ with objects in ${folder}.`,
+    )
+  return sources
+}
+
+/** Its own number among the locks of the database. */
+const RECOVERY_LOCK = '3187640952217780631'
+
+async function carryOut(
+  context: CommandContext,
+  config: Config,
+  sources: Sources,
+  backup: SecretsBackup | undefined,
+): Promise<CommandResult> {
+  // Without the old master key, a new one would be made for new secrets; those of the backup would be lost behind it.
+  if (backup !== undefined) await loadMasterKey(config.masterKeyFile, false)
+  await using data = await context.deployment.openData(config, systemClock, 'command', 'recovery')
+  const { zones } = data
+  await using lock = await takeSessionLock(zones.key.address, RECOVERY_LOCK, false)
+  if (lock === undefined) throw new TocsinError('recovery_busy')
+  const recovered: Record<string, unknown> = {}
+  for (const [zone, source] of sources) {
+    const begun = performance.now()
+    const bar = startProgress(context, `${zone} zone`, source.chain.end, 'events')
+    const [identity = ''] = source.identities
+    const log = await recoverZone(zones[zone], source, {
+      onProgress: bar.update,
+      signal: context.signal,
+      archiveTo: zoneArchive(config.archiveFolder, zone),
+      recipient:
+        config.archiveRecipients.length > 0 ? undefined : await identityToRecipient(identity),
+    }).finally(bar.stop)
+    await eraseOnceMore(zones, zone)
+    const seconds = Number(((performance.now() - begun) / 1000).toFixed(1))
+    context.print(
+      log.alreadyThere === log.events
+        ? `${zone} zone: was recovered before; root ${log.root}`
+        : `${zone} zone: ${counted(log.events, 'event')} recovered in ${seconds} s; root ${log.root}`,
+    )
+    recovered[zone] = { ...log, seconds, notes: source.chain.notes }
+  }
+  const wanted = [...sources.keys()]
+  if (backup !== undefined) await restoreSecrets(zones, backup, wanted)
+  const missing = await findMissing(zones, wanted)
+  printMissing(context, missing)
+  context.print(
+    'The deployment that wrote this archive must not run any more: two would fork the log.',
+  )
+  return { document: { dryRun: false, zones: recovered, missingSecrets: missing } }
+}
+
+/** What was erased since the newest snapshot is in the archive as it was. */
+export async function eraseOnceMore(zones: OpenZones, zone: Zone): Promise<void> {
+  if (zone === 'key') await eraseReports(zones.key, systemClock.now())
+  else await eraseCodes({ ...zones.authority, masterKey: zones.masterKey }, systemClock.now())
+}
+
+async function tryOut(
+  context: CommandContext,
+  config: Config,
+  sources: Sources,
+  backup: SecretsBackup | undefined,
+): Promise<CommandResult> {
+  for (const [zone, source] of sources) {
+    const bar = startProgress(context, `${zone} zone`, source.chain.end, 'events')
+    await readThrough(source, bar.update).finally(bar.stop)
+  }
+  const occupied = await findOccupied(config, [...sources.keys()])
+  const masterKey = existsSync(config.masterKeyFile)
+    ? await loadMasterKey(config.masterKeyFile, false)
+    : undefined
+  if (backup !== undefined && masterKey !== undefined)
+    for (const zone of sources.keys()) checkWrapped(masterKey, backup.zones[zone])
+  const missing = kindsMissing(backup, [...sources.keys()])
+  context.print(
+    occupied.length > 0
+      ? `The database holds a log of the ${occupied.join(' and the ')} zone: a recovery would go on with its own and refuse any other.`
+      : 'The database is empty: everything would be recovered.',
+  )
+  if (masterKey === undefined)
+    context.print(
+      backup === undefined
+        ? `There is no master key in ${config.masterKeyFile}: a new one would be made.`
+        : `There is no master key in ${config.masterKeyFile}: without it the secrets can not be used, and a recovery is refused.`,
+    )
+  printMissing(context, missing)
+  const zones = Object.fromEntries(
+    [...sources].map(([zone, { chain }]) => [
+      zone,
+      {
+        events: chain.end,
+        newest: chain.grain,
+        objects: chain.objects.map(({ name }) => name),
+        notes: chain.notes,
+      },
+    ]),
+  )
+  return {
+    document: {
+      dryRun: true,
+      zones,
+      occupied,
+      masterKey: masterKey !== undefined,
+      missingSecrets: missing,
+    },
+  }
+}
+
+function printMissing(context: CommandContext, missing: readonly MissingSecret[]): void {
+  for (const { zone, name, meaning } of missing)
+    context.print(`Missing in the ${zone} zone: ${name}. So ${meaning}.`)
+}
+
+/** The zones whose log has any event, without making anything. */
+async function findOccupied(config: Config, zones: readonly Zone[]): Promise<Zone[]> {
+  const { databaseUrl, dataFolder } = config
+  if (databaseUrl === undefined && !existsSync(join(dataFolder, 'postgresql'))) return []
+  const embedded = databaseUrl === undefined ? await openEmbedded(dataFolder) : undefined
+  try {
+    const client = await connectOnce(parseAddress(embedded?.url ?? databaseUrl?.reveal() ?? ''))
+    try {
+      const occupied: Zone[] = []
+      for (const zone of zones) {
+        const table = `${schemaOf(zone)}.event`
+        const there = await client.query<{ name: string | null }>(
+          'select to_regclass($1)::text as name',
+          [table],
+        )
+        if ((there.rows[0]?.name ?? null) === null) continue
+        if ((await client.query(`select 1 from ${table} limit 1`)).rowCount !== 0)
+          occupied.push(zone)
+      }
+      return occupied
+    } finally {
+      await client.end()
+    }
+  } finally {
+    await embedded?.close()
+  }
+}

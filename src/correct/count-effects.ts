@@ -1,0 +1,99 @@
+// Correct: how much a correction concerns, and how much of it is known outside; promises to count by index what was found, and nothing else.
+
+import { bigintArray, byteaArray } from '../db/binary-array.ts'
+import type { Queryable } from '../db/database.ts'
+import { sql } from '../db/sql.ts'
+import type { SelectedKey } from './find-selected.ts'
+import { countPublished, type PublishedCount } from '../publish/published-keys.ts'
+
+/** What a correction concerns: whole reports, and single keys. */
+export interface Concerned {
+  /** Numbers of events, ascending. */
+  readonly reports: readonly number[]
+  /** 16 bytes each. */
+  readonly keys: readonly Uint8Array[]
+}
+
+/** How many keys: those that the reports brought or revised, each once, and the single ones. */
+export async function countKeys(db: Queryable, { reports, keys }: Concerned): Promise<number> {
+  if (reports.length === 0) return keys.length
+  const seqs = bigintArray(reports)
+  const { rows } = await db.query<{ n: number }>(
+    sql`select count(*) as n from (
+          select key_data from diagnosis_key where seq = any(${seqs}::bigint[])
+          union select key_data from key_revision where seq = any(${seqs}::bigint[])) as concerned`,
+  )
+  return (rows[0]?.n ?? 0) + keys.length
+}
+
+/** Those that a withdrawal holds already. */
+export async function withdrawnAmong(
+  db: Queryable,
+  { reports, keys }: Concerned,
+): Promise<{ readonly reports: ReadonlySet<number>; readonly keys: ReadonlySet<string> }> {
+  const held = await db.query<{ report: number }>(
+    sql`select report from report_mark where report = any(${bigintArray(reports)}::bigint[]) group by report having sum(change) > 0`,
+  )
+  const heldKeys = await db.query<{ key: string }>(
+    sql`select encode(key_data, 'hex') as key from key_mark where key_data = any(${byteaArray(keys)}::bytea[])
+        group by key_data having sum(change) > 0`,
+  )
+  return {
+    reports: new Set(held.rows.map(({ report }) => report)),
+    keys: new Set(heldKeys.rows.map(({ key }) => key)),
+  }
+}
+
+/** Single keys of a report together, as one phone uploaded them. */
+export function keysByReport(keys: readonly SelectedKey[]): Concerned[] {
+  const groups = Map.groupBy(keys, ({ seq }) => seq)
+  return [...groups.values()].map((group) => ({
+    reports: [],
+    keys: group.map(({ keyData }) => keyData),
+  }))
+}
+
+/** The reports that brought single keys; those of keys that nobody uploaded are missing. */
+export async function findKeyReports(
+  db: Queryable,
+  keys: readonly Uint8Array[],
+): Promise<SelectedKey[]> {
+  const { rows } = await db.query<SelectedKey>(
+    sql`select key_data as "keyData", seq from diagnosis_key where key_data = any(${byteaArray(keys)}::bytea[])`,
+  )
+  return rows
+}
+
+/** How many of the keys were changed by reports that are not concerned: these say something that nobody doubts. */
+export async function countRevisedByOthers(
+  db: Queryable,
+  { reports, keys }: Concerned,
+): Promise<number> {
+  const seqs = bigintArray(reports)
+  const { rows } = await db.query<{ n: number }>(
+    sql`select count(*) as n from (
+          select r.seq from diagnosis_key k join key_revision r using (key_data) where k.seq = any(${seqs}::bigint[])
+          union all select seq from key_revision where key_data = any(${byteaArray(keys)}::bytea[])) as revised
+        where seq <> all(${seqs}::bigint[])`,
+  )
+  return rows[0]?.n ?? 0
+}
+
+/** What of it went out where. */
+export interface Published {
+  /** Stream by stream, release by release: how many keys it brought first. */
+  readonly published: readonly PublishedCount[]
+  /** Their sum: a key of two streams counts in each. */
+  readonly publishedKeys: number
+}
+
+/** The streams that published any of it. */
+export function streamsOf({ published }: Published): string[] {
+  return [...new Set(published.map(({ stream }) => stream))]
+}
+
+/** Tells what of it went out where. */
+export async function tellPublished(db: Queryable, concerned: Concerned): Promise<Published> {
+  const published = await countPublished(db, concerned)
+  return { published, publishedKeys: published.reduce((sum, { keys }) => sum + keys, 0) }
+}

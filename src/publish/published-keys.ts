@@ -1,0 +1,73 @@
+// Publish: how many keys went out where, for whoever is about to correct them; promises to count a key in the release that first brought it, by the rule that releases are made by.
+
+import { bigintArray, byteaArray, textArray } from '../db/binary-array.ts'
+import type { Queryable } from '../db/database.ts'
+import { sql } from '../db/sql.ts'
+
+/** Keys that a release of a stream published for the first time. */
+export interface PublishedCount {
+  readonly stream: string
+  readonly release: number
+  readonly keys: number
+}
+
+/**
+ * Where keys were published for the first time.
+ *
+ * Most keys never change: those are counted together, by the release that their time belongs to. The others are looked at one by one.
+ *
+ * @param of numbers of events of reports, whose keys are meant; and single keys, 16 bytes each
+ */
+export async function countPublished(
+  db: Queryable,
+  { reports, keys }: { readonly reports: readonly number[]; readonly keys: readonly Uint8Array[] },
+): Promise<PublishedCount[]> {
+  const { rows } = await db.query<PublishedCount>(
+    sql`with chosen as materialized (
+          select key_data, seq, available, report_type from diagnosis_key where seq = any(${bigintArray(reports)}::bigint[])
+          union select key_data, seq, available, report_type from diagnosis_key where key_data = any(${byteaArray(keys)}::bytea[])
+        ), judged as materialized (
+          select c.*, r.key_data is not null or c.key_data in (select key_data from key_mark)
+            or c.seq in (select report from report_mark union select report from report_amendment) as is_changed
+          from chosen c left join key_revision r using (key_data)
+        ), usual as (
+          select j.available, j.report_type, p.regions, p.traveler, count(*) as keys from judged j join report p using (seq)
+          where not is_changed group by 1, 2, 3, 4
+        ), counted as (
+          select f.stream, f.number as release, u.keys
+          from usual u join release f on f.keys_from <= u.available and f.window_end > u.available
+            join stream_filter taken using (configuration_seq)
+          where stream_takes(u.regions, u.traveler, taken.input_regions, taken.excluded_regions, taken.travelers)
+            and (cardinality(taken.report_types) = 0 or u.report_type = any (taken.report_types))
+          union all
+          select s.name, first.number, 1
+          from judged j cross join stream s cross join lateral first_release(s.name, ${AFTER_ALL}, j.key_data) first
+          where j.is_changed
+        )
+        select stream, release, sum(keys)::bigint as keys from counted group by 1, 2 order by 1, 2`,
+  )
+  return rows
+}
+
+/** Above every number of a release. */
+const AFTER_ALL = 2_147_483_647
+
+/** Numbers of the events of padding devices that any of some streams published and that are not withdrawn, ascending. */
+export async function publishedPadding(
+  db: Queryable,
+  streams: readonly string[],
+): Promise<number[]> {
+  const { rows } = await db.query<{ seq: number }>(
+    sql`select distinct p.seq
+        from report p join diagnosis_key k on k.seq = p.seq
+          join release f on f.stream = any(${textArray(streams)}::text[])
+            and f.keys_from <= k.available and f.window_end > k.available
+          join stream_filter taken using (configuration_seq)
+        where p.source is null
+          and stream_takes(p.regions, p.traveler, taken.input_regions, taken.excluded_regions, taken.travelers)
+          and (cardinality(taken.report_types) = 0 or k.report_type = any (taken.report_types))
+          and p.seq not in (select report from report_mark group by report having sum(change) > 0)
+        order by p.seq`,
+  )
+  return rows.map(({ seq }) => seq)
+}
