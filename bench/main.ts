@@ -14,6 +14,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   serve: async () => (await import('./serve.ts')).bench,
   verify: async () => (await import('./verify.ts')).bench,
   archive: async () => (await import('./archive.ts')).bench,
+  'archive-cost': async () => (await import('./archive-cost.ts')).bench,
   recover: async () => (await import('./recover.ts')).bench,
   authorize: async () => (await import('./authorize.ts')).bench,
   sheet: async () => (await import('./sheet.ts')).bench,

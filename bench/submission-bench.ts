@@ -26,8 +26,8 @@ export interface SubmissionBench extends Disposable {
   readonly folder: string
   readonly authority: TestAuthority
   readonly processes: Processes
-  /** Starts a server on a database. @returns its port */
-  startServer(databaseUrl: string): Promise<number>
+  /** Starts a server on a database. @param archiving whether it archives its log @returns its port */
+  startServer(databaseUrl: string, archiving?: boolean): Promise<number>
   /** Starts floors with connection pools of several sizes. @returns the fastest one's pool and port */
   startFloor(databaseUrl: string): Promise<{ pool: number; port: number }>
   /** Sends requests to a port. @throws Error when one of them got another answer than it should */
@@ -76,7 +76,8 @@ export function openSubmissionBench(): SubmissionBench {
     folder,
     authority,
     processes,
-    startServer: (databaseUrl) => start('ours', databaseUrl),
+    startServer: (databaseUrl, archiving = false) =>
+      start(archiving ? 'archiving' : 'ours', databaseUrl),
     async startFloor(databaseUrl) {
       const ports = new Map<number, number>()
       for (const pool of FLOOR_POOLS) ports.set(pool, await start(`floor${pool}`, databaseUrl))

@@ -6,7 +6,9 @@ import { sql } from '../src/db/sql.ts'
 import { buildApp } from '../src/http/app.ts'
 import { keyZoneRoutes } from '../src/http/key-zone-routes.ts'
 import { createLogger } from '../src/operate/logger.ts'
-import { openKeyZone } from '../test/open-key-zone.ts'
+import { archiveThrough } from '../src/log/archiver.ts'
+import { archiveOf } from '../test/archiving-zone.ts'
+import { openKeyZone, type TestKeyZone } from '../test/open-key-zone.ts'
 import { parsePublishRequest } from '../src/submit/parse-publish.ts'
 import { addHealthAuthority } from '../src/submit/health-authorities.ts'
 import { startSubmissionThread } from '../src/submit/submission-thread.ts'
@@ -15,15 +17,17 @@ import type { TestAuthority } from '../test/key-zone.ts'
 
 const [mode = '', databaseUrl = '', authorityFile = '', folder = ''] = process.argv.slice(2)
 const logger = createLogger('error')
+const ARCHIVE_PAUSE_MS = 2_000
 // Nobody else would end it when the benchmark is gone.
 process.once('disconnect', () => process.exit())
 
-if (mode === 'ours') {
+if (mode === 'ours' || mode === 'archiving') {
   const zone = await openKeyZone(databaseUrl, folder, () => new Date())
   const authority = JSON.parse(readFileSync(authorityFile, 'utf8')) as TestAuthority
   await zone.db.transaction((tx) => addHealthAuthority(tx, zone.writer, authority, new Date()))
   const thread = { address: zone.address, poolSize: 8, settings: zone.settings }
   const { submit } = await startSubmissionThread(thread, () => new Date())
+  if (mode === 'archiving') await archiveForEver(zone)
   await listen(keyZoneRoutes(submit))
 } else {
   const poolSize = Number(mode.replace('floor', ''))
@@ -36,6 +40,16 @@ if (mode === 'ours') {
       async (body) => void (await db.query(sql`insert into floor (body) values (${body})`)),
     ),
   ])
+}
+
+/** As a server does, in the thread that serves HTTP; more often, so that no round goes without. */
+async function archiveForEver(zone: TestKeyZone): Promise<void> {
+  const { context } = await archiveOf(zone, 'key', folder, () => new Date())
+  const again = async () => {
+    await archiveThrough(context, Infinity)
+    setTimeout(() => void again(), ARCHIVE_PAUSE_MS)
+  }
+  void again()
 }
 
 /** The least that a durable answer costs: parse the request, insert it as one row, which commits, answer. */

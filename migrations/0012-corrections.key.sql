@@ -144,9 +144,15 @@ language sql stable parallel safe rows 1 as $$
   where k.key_data = key
 $$;
 
--- Keys that something became available of in a span, by the events below a number.
-create function changed_keys(span_from bigint, span_until bigint, below bigint) returns setof bytea
-language sql stable parallel safe rows 100 as $$
+-- Keys that something became available of in a span, by the events below a number; each with a key that is judged in its place:
+-- one of those that the same report brought for the same time, unless something is of the key alone.
+create function changed_keys(span_from bigint, span_until bigint, below bigint)
+returns table (key_data bytea, judged bytea) language sql stable parallel safe rows 1000 as $$
+  select k.key_data, first_value(k.key_data) over (partition by k.seq, k.available, case
+    when exists (select from key_revision r where r.key_data = k.key_data)
+      or exists (select from key_mark m where m.key_data = k.key_data)
+      or exists (select from report_amendment a where a.report = k.seq) then k.key_data end)
+  from (
   select key_data from key_revision where available >= span_from and available < span_until and seq < below
   union
   select key_data from key_mark where available >= span_from and available < span_until and seq < below
@@ -158,6 +164,7 @@ language sql stable parallel safe rows 100 as $$
   select r.key_data from key_revision r where r.seq in (
     select report from report_mark where available >= span_from and available < span_until and seq < below
     union all select report from report_amendment where available >= span_from and available < span_until and seq < below)
+  ) changed join diagnosis_key k using (key_data)
 $$;
 
 -- When something became available of a key.

@@ -90,6 +90,19 @@ export const OPERATING_ERRORS = {
     sentence:
       'The database holds another log already: recover into an empty one, by another TOCSIN_DATABASE_URL or TOCSIN_DATA.',
   },
+  recovery_point_invalid: {
+    status: 400,
+    sentence: 'The log can not be recovered to this point.',
+  },
+  recovery_point_unreachable: {
+    status: 409,
+    sentence: 'The archive does not reach back to this point.',
+  },
+  recovery_archive_occupied: {
+    status: 409,
+    sentence:
+      'The archive of the new log needs a folder of its own: name another one by TOCSIN_ARCHIVE, and keep the old one.',
+  },
   recovery_busy: { status: 409, sentence: 'Another process recovers into this database.' },
   secrets_invalid: { status: 400, sentence: 'The backup of secrets can not be read.' },
   recovery_unfinished: {

@@ -1,440 +1,32 @@
 // Test: random histories of uploads, revisions, withdrawals, reinstatements, amendments and downtimes: phones that read now and then, and one that comes late, end in the same state, and it is the right one.
 
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import * as fc from 'fast-check'
-import type { ReportType } from '../src/format/report-type.ts'
-import { sql } from '../src/db/sql.ts'
-import { appendEvents } from '../src/log/append-event.ts'
-import type { NewEvent } from '../src/log/record.ts'
-import { createPublisher, publishDue } from '../src/publish/publish-due.ts'
+import { reinstate } from '../src/correct/reinstate.ts'
+import { withdraw } from '../src/correct/withdraw.ts'
+import { publishDue } from '../src/publish/publish-due.ts'
 import {
-  amendmentEvent,
-  packSeqs,
-  reinstatementEvent,
-  withdrawalEvent,
-  type CorrectionNote,
-} from '../src/submit/corrections.ts'
+  belongs,
+  DAY,
+  HOUR,
+  finalOf,
+  play,
+  steps,
+  STREAMS,
+  type Known,
+  type Step,
+} from './correction-history.ts'
 import { createDatabase, databaseTestOnce, type TestDatabase } from './database.ts'
-import { makeKeys, type TestAuthority, type TestKey } from './key-zone.ts'
-import { digestFolder, readIndex, readPublished, type PublishedKey } from './published-files.ts'
-import {
-  assertLogIsClean,
-  openPublishingZone,
-  type PublishingZone,
-  type StreamSettings,
-} from './publishing-zone.ts'
+import { makeKeys } from './key-zone.ts'
+import { Phone, REVOKED } from './phone.ts'
+import { digestFolder } from './published-files.ts'
+import { assertLogIsClean, openPublishingZone, type StreamSettings } from './publishing-zone.ts'
 
 /** More of them take longer, and find what is rare. */
 const HISTORIES = Number(process.env['TOCSIN_TEST_HISTORIES'] ?? 10)
-
-const HOUR = 3600
-const DAY = 24 * HOUR
-const TYPES: Readonly<Record<ReportType, number>> = {
-  confirmed: 1,
-  likely: 2,
-  'user-report': 3,
-  negative: 5,
-}
-const REVOKED = TYPES.negative
-
-const STREAMS: Readonly<Record<string, StreamSettings>> = {
-  us: {},
-  wide: { inputRegions: ['US', 'CA'], period: 4 * HOUR, maximum: 5 },
-  narrow: { inputRegions: ['US'], excludedRegions: ['CA'], windowAge: HOUR },
-  travelers: { region: 'CA', travelers: 'include', hold: 3 },
-  confirmed: { inputRegions: ['US', 'CA'], reportTypes: [1] },
-}
-
-type Step =
-  | {
-      readonly do: 'upload'
-      readonly who: number
-      readonly days: number
-      readonly today: boolean
-      readonly traveler: boolean
-      readonly type: Exclude<ReportType, 'negative'>
-    }
-  | {
-      readonly do: 'revise'
-      readonly which: number
-      readonly who: number
-      readonly type: 'confirmed' | 'negative'
-    }
-  | { readonly do: 'withdraw'; readonly which: readonly number[] }
-  | { readonly do: 'withdraw-key'; readonly which: number }
-  | { readonly do: 'withdraw-from-now-on'; readonly who: number }
-  | { readonly do: 'reinstate'; readonly which: number; readonly part: boolean }
-  | {
-      readonly do: 'amend'
-      readonly which: number
-      readonly type: Exclude<ReportType, 'negative'> | null
-      readonly onset: number | null
-    }
-  | { readonly do: 'read'; readonly phone: number }
-  | {
-      readonly do: 'wait'
-      readonly minutes: number
-      readonly publish: boolean
-      readonly restart: boolean
-    }
-
-const anyType = fc.constantFrom('confirmed' as const, 'likely' as const, 'user-report' as const)
-
-const steps = fc.array(
-  fc.oneof(
-    {
-      weight: 4,
-      arbitrary: fc.record({
-        do: fc.constant('upload' as const),
-        who: fc.nat(2),
-        days: fc.integer({ min: 1, max: 4 }),
-        today: fc.boolean(),
-        traveler: fc.boolean(),
-        type: anyType,
-      }),
-    },
-    {
-      weight: 2,
-      arbitrary: fc.record({
-        do: fc.constant('revise' as const),
-        which: fc.nat(20),
-        who: fc.nat(2),
-        type: fc.constantFrom('confirmed' as const, 'negative' as const),
-      }),
-    },
-    {
-      weight: 3,
-      arbitrary: fc.record({
-        do: fc.constant('withdraw' as const),
-        which: fc.array(fc.nat(20), { minLength: 1, maxLength: 3 }),
-      }),
-    },
-    {
-      weight: 1,
-      arbitrary: fc.record({ do: fc.constant('withdraw-key' as const), which: fc.nat(50) }),
-    },
-    {
-      weight: 1,
-      arbitrary: fc.record({ do: fc.constant('withdraw-from-now-on' as const), who: fc.nat(2) }),
-    },
-    {
-      weight: 3,
-      arbitrary: fc.record({
-        do: fc.constant('reinstate' as const),
-        which: fc.nat(20),
-        part: fc.boolean(),
-      }),
-    },
-    {
-      weight: 2,
-      arbitrary: fc.record({
-        do: fc.constant('amend' as const),
-        which: fc.nat(20),
-        type: fc.option(anyType),
-        // Days before today: those beyond 14 leave keys out.
-        onset: fc.option(fc.integer({ min: 0, max: 16 })),
-      }),
-    },
-    {
-      weight: 2,
-      arbitrary: fc.record({ do: fc.constant('read' as const), phone: fc.nat(1) }),
-    },
-    {
-      weight: 6,
-      arbitrary: fc.record({
-        do: fc.constant('wait' as const),
-        minutes: fc.constantFrom(7, 20, 61, 130, 400),
-        publish: fc.boolean(),
-        restart: fc.boolean(),
-      }),
-    },
-  ),
-  { minLength: 12, maxLength: 40 },
-)
-
-/** A report, as the history has it. */
-interface Reported {
-  readonly seq: number
-  readonly type: number
-  readonly regions: readonly string[]
-  readonly traveler: boolean
-  /** Withdrawals that hold it, by their numbers. */
-  readonly held: Set<number>
-  amendedType?: number | null
-  onsetDay?: number | null
-}
-
-interface Known {
-  readonly key: string
-  /** Day on which it starts. */
-  readonly day: number
-  readonly days: number
-  readonly first: Reported
-  readonly held: Set<number>
-  revised?: Reported
-}
-
-interface Withdrawn {
-  readonly seq: number
-  readonly reports: Reported[]
-  readonly keys: Known[]
-  readonly standing: boolean
-}
-
-/** What a phone knows of a key. */
-interface OnPhone {
-  readonly type: number
-  readonly days: number
-  readonly risk: number
-}
-
-/** A phone that follows one stream. */
-class Phone {
-  readonly keys = new Map<string, OnPhone>()
-  readonly #read = new Set<string>()
-  readonly #stream: string
-
-  constructor(stream: string) {
-    this.#stream = stream
-  }
-
-  async read({ zone }: PublishingZone): Promise<void> {
-    // Before the first release there is none.
-    const index = await readIndex(zone.publicFolder, this.#stream).catch(() => [])
-    for (const path of index) {
-      if (this.#read.has(path)) continue
-      this.#read.add(path)
-      const file = await readPublished(zone.publicFolder, path)
-      for (const row of file.keys) {
-        const key = row.key_data.toString('hex')
-        assert.ok(!this.keys.has(key), `${path}: ${key} comes twice`)
-        assert.notEqual(row.report_type, REVOKED, `${path}: ${key} is revoked at once`)
-        this.keys.set(key, tell(row))
-      }
-      for (const row of file.revisedKeys) {
-        const key = row.key_data.toString('hex')
-        const before = this.keys.get(key)
-        assert.ok(before, `${path}: ${key} is revised before it was known`)
-        const after = tell(row)
-        assert.notDeepEqual(after, before, `${path}: ${key} is revised to what it was`)
-        this.keys.set(key, after)
-      }
-    }
-  }
-}
-
-function tell(row: PublishedKey): OnPhone {
-  return {
-    type: row.report_type,
-    days: row.days_since_onset_of_symptoms,
-    risk: row.transmission_risk_level,
-  }
-}
-
-const note = (): CorrectionNote => ({
-  id: randomBytes(16),
-  by: 'test',
-  reason: 'test',
-  scope: null,
-  reports: 0,
-  keys: 0,
-  published: 0,
-  padding: 0,
-})
-
-/** Plays a history. @returns the keys as they should end */
-async function play(
-  test: PublishingZone,
-  authorities: readonly TestAuthority[],
-  phones: readonly Phone[][],
-  history: readonly Step[],
-): Promise<Known[]> {
-  const { zone, clock } = test
-  const known: Known[] = []
-  const reports: Reported[] = []
-  const open: { keys: TestKey[]; known: Known[]; token: string | undefined }[] = []
-  const withdrawals: Withdrawn[] = []
-  const standing = new Map<number, Withdrawn>()
-  const newPublisher = () => createPublisher(zone.publisher, { mustHold: async () => undefined })
-  let publisher = newPublisher()
-  const today = () => Math.floor(clock.now().getTime() / 86_400_000)
-  const append = async (event: NewEvent) => {
-    const [stored] = await zone.db.transaction((tx) =>
-      appendEvents(tx, zone.writer, [event], clock.now()),
-    )
-    return stored?.seq ?? 0
-  }
-  const lastReport = async (who: number, traveler: boolean, type: number): Promise<Reported> => {
-    const { rows } = await zone.db.query<{ seq: number }>(
-      sql`select max(seq) as seq from event where type = 'report'`,
-    )
-    const { app = '', regions = [] } = authorities[who] ?? {}
-    const report = { seq: rows[0]?.seq ?? 0, type, regions, traveler, held: new Set<number>() }
-    const rule = standing.get(who)
-    if (rule !== undefined) {
-      report.held.add(rule.seq)
-      rule.reports.push(report)
-    }
-    assert.ok(app)
-    reports.push(report)
-    return report
-  }
-  const pick = <Item>(items: readonly Item[], which: number) => items[which % items.length]
-  for (const step of history) {
-    switch (step.do) {
-      case 'wait':
-        clock.advance(step.minutes * 60)
-        if (step.restart) publisher = newPublisher()
-        if (step.publish) await publisher()
-        break
-      case 'read':
-        for (const each of phones) await each[step.phone]?.read(test)
-        break
-      case 'upload': {
-        const keys = makeKeys(clock.now(), step.days, step.today)
-        const authority = authorities[step.who] as TestAuthority
-        const reply = await test.send(keys, {
-          authority,
-          reportType: step.type,
-          fields: { traveler: step.traveler },
-        })
-        assert.equal(reply.status, 200, JSON.stringify(reply.body))
-        const first = await lastReport(step.who, step.traveler, TYPES[step.type])
-        const { rows } = await zone.db.query<{ key: string; days: number }>(
-          sql`select encode(key_data, 'hex') as key, days_since_onset as days from diagnosis_key where seq = ${first.seq}`,
-        )
-        const days = new Map(rows.map((row) => [row.key, row.days]))
-        const mine = keys.map((key): Known => {
-          const name = Buffer.from(key.key, 'base64').toString('hex')
-          const day = Math.floor(key.rollingStartNumber / 144)
-          return { key: name, day, days: days.get(name) ?? NaN, first, held: new Set() }
-        })
-        known.push(...mine)
-        open.push({ keys, known: mine, token: reply.body.revisionToken })
-        break
-      }
-      case 'revise': {
-        const report = open.splice(step.which % Math.max(open.length, 1), 1)[0]
-        if (report === undefined) break
-        const authority = authorities[step.who] as TestAuthority
-        const reply = await test.send(report.keys, {
-          authority,
-          reportType: step.type,
-          fields: { revisionToken: report.token },
-        })
-        // Whoever's report was withdrawn gets the reply that anybody gets.
-        if (reply.status !== 200) break
-        const revised = await lastReport(step.who, false, TYPES[step.type])
-        for (const each of report.known)
-          if (each.first.type !== revised.type) each.revised = revised
-        break
-      }
-      case 'withdraw': {
-        const chosen = [...new Set(step.which.flatMap((which) => pick(reports, which) ?? []))]
-        if (chosen.length === 0) break
-        const content = {
-          id: randomBytes(16),
-          selection: {},
-          reports: packSeqs(chosen.map(({ seq }) => seq).sort((a, b) => a - b)),
-          padding: new Uint8Array(),
-          keys: new Uint8Array(),
-        }
-        const seq = await append(withdrawalEvent(content, note()))
-        for (const each of chosen) each.held.add(seq)
-        withdrawals.push({ seq, reports: chosen, keys: [], standing: false })
-        break
-      }
-      case 'withdraw-key': {
-        const chosen = pick(known, step.which)
-        if (chosen === undefined) break
-        const none = new Uint8Array()
-        const keys = Buffer.from(chosen.key, 'hex')
-        const content = { id: randomBytes(16), selection: {}, reports: none, padding: none, keys }
-        const seq = await append(withdrawalEvent(content, note()))
-        chosen.held.add(seq)
-        withdrawals.push({ seq, reports: [], keys: [chosen], standing: false })
-        break
-      }
-      case 'withdraw-from-now-on': {
-        if (standing.has(step.who)) break
-        const none = new Uint8Array()
-        const content = {
-          id: randomBytes(16),
-          selection: {},
-          reports: none,
-          padding: none,
-          keys: none,
-        }
-        const app = authorities[step.who]?.app ?? ''
-        const seq = await append(withdrawalEvent(content, note(), { apps: [app] }))
-        const rule: Withdrawn = { seq, reports: [], keys: [], standing: true }
-        standing.set(step.who, rule)
-        withdrawals.push(rule)
-        break
-      }
-      case 'reinstate': {
-        const withdrawal = pick(withdrawals, step.which)
-        if (withdrawal === undefined) break
-        const { seq, reports: all, keys } = withdrawal
-        const held = all.filter((each) => each.held.has(seq))
-        const back = step.part ? held.slice(0, 1) : held
-        const keysBack = step.part ? [] : keys.filter((each) => each.held.has(seq))
-        const content = {
-          id: randomBytes(16),
-          selection: {},
-          reports: packSeqs(back.map((each) => each.seq)),
-          reportWithdrawals: packSeqs(back.map(() => seq)),
-          keys: Buffer.concat(keysBack.map(({ key }) => Buffer.from(key, 'hex'))),
-          keyWithdrawals: packSeqs(keysBack.map(() => seq)),
-        }
-        const ends = withdrawal.standing && !step.part ? [seq] : []
-        await append(reinstatementEvent(content, note(), ends))
-        for (const each of [...back, ...keysBack]) each.held.delete(seq)
-        if (ends.length > 0)
-          for (const [who, rule] of standing) if (rule === withdrawal) standing.delete(who)
-        break
-      }
-      case 'amend': {
-        const report = pick(reports, step.which)
-        if (report === undefined) break
-        const onsetDay = step.onset === null ? null : today() - step.onset
-        const content = {
-          id: randomBytes(16),
-          selection: {},
-          reports: packSeqs([report.seq]),
-          reportType: step.type,
-          onsetDay,
-        }
-        await append(amendmentEvent(content, note()))
-        report.amendedType = step.type === null ? null : TYPES[step.type]
-        report.onsetDay = onsetDay
-      }
-    }
-  }
-  clock.advance(2 * DAY)
-  await publisher()
-  return known
-}
-
-/** What of a key is to be told in the end: its type and days; undefined when nothing, or that it is revoked. */
-function finalOf({ first, revised, held, day, days }: Known): Omit<OnPhone, 'risk'> | undefined {
-  if (held.size > 0 || first.held.size > 0) return undefined
-  const said = revised !== undefined && revised.held.size === 0 ? revised : first
-  const told = (said.onsetDay ?? null) === null ? days : day - Number(said.onsetDay)
-  const type = said.amendedType ?? said.type
-  return Math.abs(told) > 14 || said.type === REVOKED ? undefined : { type, days: told }
-}
-
-function belongs(settings: StreamSettings, { regions, traveler }: Reported): boolean {
-  const { inputRegions = [settings.region ?? 'US'], excludedRegions = [], travelers } = settings
-  const isIn = regions.some((region) => inputRegions.includes(region))
-  if (regions.some((region) => excludedRegions.includes(region))) return false
-  return travelers === 'include' ? isIn || traveler : isIn
-}
 
 function checkPhone(name: string, { keys }: Phone, known: readonly Known[]): number {
   const settings = STREAMS[name] as StreamSettings
@@ -478,10 +70,12 @@ async function checkHistory(database: TestDatabase, t: TestContext, history: rea
     // Two that read now and then, and one that comes when all is over.
     const phones = names.map((name) => [new Phone(name), new Phone(name), new Phone(name)])
     const known = await play(test, authorities, phones, history)
+    test.clock.advance(2 * DAY)
+    await publishDue(test.zone.publisher)
     let revoked = 0
     for (const [index, name] of names.entries()) {
       const [often, seldom, late] = phones[index] ?? []
-      for (const phone of [often, seldom, late]) await phone?.read(test)
+      for (const phone of [often, seldom, late]) await phone?.read(test.zone.publicFolder)
       assert.deepEqual(seldom?.keys, often?.keys, `${name}: phones differ`)
       assert.deepEqual(late?.keys, often?.keys, `${name}: the late phone differs`)
       revoked += checkPhone(name, often as Phone, known)
@@ -513,5 +107,29 @@ databaseTestOnce(
       },
     )
     assert.ok(revoked > 0, 'some history took back what phones had')
+  },
+)
+
+databaseTestOnce(
+  'a key that a reinstatement brings into a held window comes out',
+  async (database, t) => {
+    await using test = await openPublishingZone(database, t)
+    const { zone, clock } = test
+    await test.addStream('us', { hold: 2 })
+    const publish = async () => {
+      clock.advance(HOUR)
+      await publishDue(zone.publisher)
+    }
+    const note = { reason: 'a test', by: 'test' }
+    const selection = { healthAuthority: 'org.example.health' }
+    const keys = await test.upload(makeKeys(clock.now(), 1))
+    const { id } = await withdraw(zone, { selection, scope: 'retroactive', ...note }, clock.now())
+    await publish()
+    await reinstate(zone, { withdrawal: id, ...note }, clock.now())
+    // One report waits for a day, and nothing else comes.
+    for (let hour = 0; hour < 30; hour++) await publish()
+    const phone = new Phone('us')
+    await phone.read(zone.publicFolder)
+    assert.deepEqual([...phone.keys.keys()], keys)
   },
 )

@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import { noteLookUp } from '../src/correct/look-ups.ts'
 import { addOperator, revokeOperator, type OpenKeyZone } from '../src/correct/operators.ts'
 import { sql } from '../src/db/sql.ts'
+import { appendEvents } from '../src/log/append-event.ts'
 import { amend } from '../src/correct/amend.ts'
 import { reinstate } from '../src/correct/reinstate.ts'
 import { withdraw } from '../src/correct/withdraw.ts'
@@ -17,6 +18,7 @@ import {
   itemLength,
   type ArchiveHeader,
 } from '../src/log/archive-format.ts'
+import { recoveredEvent, type LogRecoveredContent } from '../src/log/recovered-event.ts'
 import { decodeEvent, encodeEvent, erasePart, type StoredEvent } from '../src/log/record.ts'
 import { appendLeaf, EMPTY_FRONTIER, encodeFrontier, rootOf } from '../src/log/tree.ts'
 import { STREAM_ADDED } from '../src/publish/earlier-events.ts'
@@ -28,7 +30,9 @@ import {
   refreshAuthorityKeys,
   revokeAuthorityKey,
 } from '../src/submit/health-authority-keys.ts'
+import { packSeqs } from '../src/submit/marks.ts'
 import { eraseDue } from '../src/submit/retention.ts'
+import type { StandingAtPoint, UndoneCorrections } from '../src/submit/undone-corrections.ts'
 import { historyTest } from './authority-history.ts'
 import { databaseTest } from './database.ts'
 import { makeAuthority } from './key-zone.ts'
@@ -208,6 +212,7 @@ databaseTest(
     await changeKeys(town.zone, 'org.example.health', town.clock.now())
     await correctAll(town.zone, town.clock.now())
     await lookAndLeave(town.zone, town.clock.now())
+    await beginAnew(town.zone, town.clock.now())
     const before = await readEvents(town.zone)
     town.clock.advance(18 * 86_400 + 900)
     await eraseDue(town.zone, town.clock.now())
@@ -276,6 +281,30 @@ async function lookAndLeave(zone: OpenKeyZone, now: Date): Promise<void> {
   await addOperator(zone, { name: 'ann', role: 'look' }, 'command', now)
   await noteLookUp(zone, 'report', 'ann', now)
   await revokeOperator(zone, 'ann', 'command', now)
+}
+
+/** The event of a recovery to an earlier point, every list of it filled. */
+async function beginAnew({ db, writer }: OpenZone, now: Date): Promise<void> {
+  const [logId, previousLogId, id] = [Buffer.alloc(16, 1), Buffer.alloc(16, 2), Buffer.alloc(16, 3)]
+  const rule = { seq: 1, id, apps: ['a'], source: 'publish-v1', regions: ['US'] }
+  const times = { acceptedFrom: 1, acceptedBefore: 2 }
+  const content: LogRecoveredContent & StandingAtPoint = {
+    logId,
+    previousLogId,
+    untilSeq: 1,
+    endSeq: 9,
+    standing: [{ ...rule, issuerHandles: [id], ...times }],
+  }
+  const pairs = (seq: number) => ({
+    reports: packSeqs([1]),
+    reportWithdrawals: packSeqs([seq]),
+    keys: id,
+    keyWithdrawals: packSeqs([seq]),
+  })
+  const amended = [{ reports: packSeqs([1]), reportType: 1, onsetDay: null }]
+  const undone: UndoneCorrections = { held: pairs(2), released: pairs(3), amended }
+  const event = recoveredEvent(content, [{ retention: 'report', content: undone }])
+  await db.transaction((tx) => appendEvents(tx, writer, [event], now))
 }
 
 /** One event of each type that corrects reports, every condition and every part among them. */

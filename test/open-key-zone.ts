@@ -22,7 +22,8 @@ import {
   type SubmissionSettings,
 } from '../src/submit/submission-context.ts'
 
-const keyProjections = [
+/** Those of src/main.ts, which takes long to load. */
+export const keyProjections = [
   healthAuthorityProjection,
   streamProjection,
   reportProjection,

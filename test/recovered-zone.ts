@@ -7,8 +7,15 @@ import { openArchive } from '../src/log/archive-store.ts'
 import { keyProjections } from '../src/main.ts'
 import { openZones, type OpenZone, type OpenZones } from '../src/operate/open-zones.ts'
 import type { Zone } from '../src/db/zones.ts'
+import { findPoint, type Until } from '../src/recover/find-point.ts'
+import { openSource } from '../src/recover/open-source.ts'
 import { planChain } from '../src/recover/plan-chain.ts'
 import { readHeaders } from '../src/recover/read-headers.ts'
+import {
+  recoverUntil,
+  type RecoveredUntil,
+  type UntilOptions,
+} from '../src/recover/recover-until.ts'
 import {
   recoverZone,
   type RecoveredLog,
@@ -59,4 +66,19 @@ export async function recoverFrom(
   const identities = [identity]
   const contents = await readHeaders(archive, identities)
   return recoverZone(target, { archive, identities, contents, chain: planChain(contents) }, options)
+}
+
+/** Recovers a zone from the archive in a folder, up to a point. */
+export async function recoverUntilFrom(
+  target: OpenZone,
+  folder: string,
+  zone: Zone,
+  identity: string,
+  until: Until,
+  options: UntilOptions,
+): Promise<RecoveredUntil> {
+  const source = await openSource(openArchive(join(folder, zone)), [identity])
+  const pointed = await findPoint(source, until)
+  if (pointed === undefined) throw new Error('nothing lies behind the point')
+  return recoverUntil(target, pointed, options)
 }

@@ -115,6 +115,16 @@ keyTest('a realm that replaces no key keeps its own', async (zone, clock) => {
   assert.equal(await runKeySchedule(zone, clock.now()), 0)
 })
 
+keyTest('a key that has leaked is replaced and destroyed at once', async (zone, clock) => {
+  const now = () => clock.now()
+  const second = await rotateNow(zone, 'r', 'certificate', 'command', now(), true)
+  assert.equal(second.usedFrom, now().getTime() / 1000)
+  assert.equal(await signing(zone, clock), 'r-v2')
+  await destroyNow(zone, 'r', 'r-v1', 'command', now())
+  assert.deepEqual(await published(zone, clock), ['r-v2'])
+  assert.deepEqual(await secretNames(zone), ['signing key r-v2'])
+})
+
 keyTest('a key that has leaked is replaced and destroyed by hand', async (zone, clock) => {
   const now = () => clock.now()
   const second = await rotateNow(zone, 'r', 'certificate', 'command', now())

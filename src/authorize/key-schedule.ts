@@ -54,7 +54,8 @@ export async function runKeySchedule(zone: AuthorityZone, now: Date): Promise<nu
  * Has a new key follow the one in use, as the schedule would when that one is old enough: published at once, used an hour
  * later. One that is to follow already is left as it is; the first of its purpose is used at once.
  *
- * @returns the key that follows
+ * @param atOnce whether a new one is used from now on instead, in place of all others
+ * @returns the key that follows, or is in use
  * @throws TocsinError `realm_unknown`, `signing_keys_too_many`
  */
 export function rotateNow(
@@ -63,11 +64,12 @@ export function rotateNow(
   purpose: KeyPurpose,
   by: KeyActor,
   now: Date,
+  atOnce = false,
 ): Promise<SigningKey> {
   return zone.db.transaction(async (tx) => {
     await lockRealm(tx, realm)
     const keys = await listSigningKeys(tx, realm, purpose)
-    const steps = planRotation(keys, now)
+    const steps = planRotation(keys, now, atOnce)
     if (steps === undefined)
       throw new TocsinError(
         'signing_keys_too_many',
@@ -100,7 +102,7 @@ export function destroyNow(
     if ((key.usedUntil ?? Infinity) * 1000 > now.getTime())
       throw new TocsinError(
         'signing_key_in_use',
-        `The key "${kid}" signs, or is to sign: make a new one, and destroy this one when the new one is in use, an hour later.`,
+        `The key "${kid}" signs, or is to sign: make a new one, and destroy this one when the new one is in use: an hour later, or with --at-once now.`,
       )
     const events: NewEvent[] = []
     if (key.usedUntil !== 0) events.push(signingKeyRetired(kid, 0, by))

@@ -151,6 +151,15 @@ test('who asks for a new key twice gets one; the sixth is refused', () => {
   assert.equal(makes({ ...age, now: at(START + HOUR + 48 * HOUR) }), true)
 })
 
+test('in place of one that leaked the next one is used at once, also when another was to follow', () => {
+  const waiting = carryOut(runAt([START]), planRotation(runAt([START]), at(START)) ?? [], START)
+  const now = START + 60
+  const after = carryOut(waiting, planRotation(waiting, at(now), true) ?? [], now)
+  assert.deepEqual([usedAt(after, now), usedAt(after, now + HOUR)], ['r-v3', 'r-v3'])
+  for (const kid of ['r-v1', 'r-v2'])
+    assert.equal(after.find((key) => key.kid === kid)?.usedUntil, now)
+})
+
 test('keys whose time was over while nothing ran make room for the next one at once', () => {
   let keys = runAt([START])
   for (let count = 2; count <= SIGNING_KEY_RULES.most; count++) {

@@ -46,16 +46,21 @@ export function planSigningKeys(
 /**
  * What has to be done so that a new key follows, however old the one in use is. Nothing when one is to follow soon anyhow.
  *
+ * @param atOnce whether a new one signs from now on, before key servers can know it: the one in use has leaked
  * @returns undefined when there are as many keys as there may be
  */
-export function planRotation(keys: readonly SigningKey[], now: Date): Step[] | undefined {
+export function planRotation(
+  keys: readonly SigningKey[],
+  now: Date,
+  atOnce = false,
+): Step[] | undefined {
   const inUse = keyInUse(keys, now)
   const number = Math.max(0, ...keys.map(numberOf)) + 1
   // Whoever has no key can't do worse than with one that is not known everywhere yet.
   if (inUse === undefined) return [{ do: 'make', number, usedFrom: secondsOf(now) }]
-  if (keyToFollow(keys, now) !== undefined) return []
+  if (!atOnce && keyToFollow(keys, now) !== undefined) return []
   if (keys.filter((key) => isLive(key, now)).length >= SIGNING_KEY_RULES.most) return undefined
-  const usedFrom = secondsOf(now) + SIGNING_KEY_RULES.publishedBefore
+  const usedFrom = secondsOf(now) + (atOnce ? 0 : SIGNING_KEY_RULES.publishedBefore)
   // One that a wrong clock planned for later is over then, too.
   const retired = keys.filter((key) => !isDestroyed(key) && endOf(key) > usedFrom)
   return [

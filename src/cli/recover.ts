@@ -17,6 +17,8 @@ import { systemClock } from '../operate/clock.ts'
 import type { OpenZones } from '../operate/open-zones.ts'
 import { formatTimestamp } from '../operate/timestamp.ts'
 import { openSource, readThrough } from '../recover/open-source.ts'
+import { recoverUntil } from '../recover/recover-until.ts'
+import type { PointedSource } from '../recover/find-point.ts'
 import { recoverZone, type RecoverySource } from '../recover/recover-zone.ts'
 import { eraseAgain as eraseReports } from '../submit/retention.ts'
 import { zonesOf } from './archive.ts'
@@ -26,6 +28,7 @@ import { counted } from './counted.ts'
 import { startProgress } from './progress.ts'
 import { findMissing, kindsMissing, restoreSecrets, type MissingSecret } from './recover-secrets.ts'
 import { readSecretsBackup, type SecretsBackup } from './secrets.ts'
+import { findPoints, printRecoveredUntil, UNTIL_OPTION } from './recover-until.ts'
 import { requiredOption } from './with-data.ts'
 
 /** `tocsin recover` */
@@ -33,19 +36,20 @@ export const recoverCommand: Command = {
   summary:
     'Rebuilds the database from the archive, into an empty one. A run that was interrupted is gone on with by running it again.',
   usage:
-    'recover --from ARCHIVE --identity FILE [--secrets FILE] [--zone key|authority] [--dry-run]',
+    'recover --from ARCHIVE --identity FILE [--secrets FILE] [--zone key|authority] [--until SEQ|TIME] [--dry-run]',
   options: {
     from: { type: 'string', help: 'the folder that has key/ and authority/ below it' },
     identity: { type: 'string', help: 'file with the identity that the archive is encrypted to' },
     secrets: { type: 'string', help: 'a backup that tocsin secrets export made' },
     zone: { type: 'string', help: 'only this zone: key or authority' },
+    until: UNTIL_OPTION,
     'dry-run': { type: 'boolean', help: 'reads and checks everything, and changes nothing' },
   },
   async run(context) {
     const config = parseConfig(context.env)
     const secretsFile = textOption(context, 'secrets')
     const backup = secretsFile === undefined ? undefined : await readSecretsBackup(secretsFile)
-    const sources = await openSources(context)
+    const sources = await findPoints(context, await openSources(context))
     return context.values['dry-run'] === true
       ? tryOut(context, config, sources, backup)
       : carryOut(context, config, sources, backup)
@@ -54,6 +58,9 @@ export const recoverCommand: Command = {
 
 /** The archives that are there, by zone. */
 export type Sources = ReadonlyMap<Zone, RecoverySource>
+
+/** The same, each with its point where it is recovered to one. */
+type MaybePointed = ReadonlyMap<Zone, RecoverySource | PointedSource>
 
 /** Looks through the archives that the options name. @throws TocsinError of `openSource` */
 export async function openSources(context: CommandContext): Promise<Sources> {
@@ -89,7 +96,7 @@ const RECOVERY_LOCK = '3187640952217780631'
 async function carryOut(
   context: CommandContext,
   config: Config,
-  sources: Sources,
+  sources: MaybePointed,
   backup: SecretsBackup | undefined,
 ): Promise<CommandResult> {
   // Without the old master key, a new one would be made for new secrets; those of the backup would be lost behind it.
@@ -103,13 +110,20 @@ async function carryOut(
     const begun = performance.now()
     const bar = startProgress(context, `${zone} zone`, source.chain.end, 'events')
     const [identity = ''] = source.identities
-    const log = await recoverZone(zones[zone], source, {
+    const options = {
       onProgress: bar.update,
       signal: context.signal,
       archiveTo: zoneArchive(config.archiveFolder, zone),
       recipient:
         config.archiveRecipients.length > 0 ? undefined : await identityToRecipient(identity),
-    }).finally(bar.stop)
+    }
+    const recover = async () => {
+      if (!('point' in source)) return { log: await recoverZone(zones[zone], source, options) }
+      const until = { ...options, now: systemClock.now() }
+      const log = await recoverUntil(zones[zone], source, until)
+      return { log, anew: log }
+    }
+    const { log, anew } = await recover().finally(bar.stop)
     await eraseOnceMore(zones, zone)
     const seconds = Number(((performance.now() - begun) / 1000).toFixed(1))
     context.print(
@@ -117,6 +131,7 @@ async function carryOut(
         ? `${zone} zone: was recovered before; root ${log.root}`
         : `${zone} zone: ${counted(log.events, 'event')} recovered in ${seconds} s; root ${log.root}`,
     )
+    if (anew !== undefined) printRecoveredUntil(context, anew)
     recovered[zone] = { ...log, seconds, notes: source.chain.notes }
   }
   const wanted = [...sources.keys()]
@@ -138,7 +153,7 @@ export async function eraseOnceMore(zones: OpenZones, zone: Zone): Promise<void>
 async function tryOut(
   context: CommandContext,
   config: Config,
-  sources: Sources,
+  sources: MaybePointed,
   backup: SecretsBackup | undefined,
 ): Promise<CommandResult> {
   for (const [zone, source] of sources) {
@@ -165,15 +180,19 @@ async function tryOut(
     )
   printMissing(context, missing)
   const zones = Object.fromEntries(
-    [...sources].map(([zone, { chain }]) => [
-      zone,
-      {
-        events: chain.end,
-        newest: chain.grain,
-        objects: chain.objects.map(({ name }) => name),
-        notes: chain.notes,
-      },
-    ]),
+    [...sources].map(([zone, source]) => {
+      const { chain } = source
+      return [
+        zone,
+        {
+          events: chain.end,
+          newest: chain.grain,
+          objects: chain.objects.map(({ name }) => name),
+          notes: chain.notes,
+          ...('point' in source ? { point: source.point } : {}),
+        },
+      ]
+    }),
   )
   return {
     document: {

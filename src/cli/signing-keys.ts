@@ -63,16 +63,27 @@ function stateOf(key: SigningKey, same: readonly SigningKey[], now: Date): KeySt
 export const keyRotateCommand: Command = {
   summary:
     'Makes the key that follows the one in use: published at once, used an hour later. The first of its purpose is used at once.',
-  usage: 'key rotate --realm NAME [--purpose certificate|text]',
+  usage: 'key rotate --realm NAME [--purpose certificate|text] [--at-once]',
   options: {
     realm: REALM_OPTION,
     purpose: { type: 'string', help: 'certificate (default) or text' },
+    'at-once': {
+      type: 'boolean',
+      help: 'for a key that has leaked: the new one is used now, though key servers learn of it only within minutes',
+    },
   },
   async run(context) {
     const realm = requiredOption(context, 'realm')
     const purpose = choiceOption(context, 'purpose', KEY_PURPOSES) ?? 'certificate'
     return withAuthority(context, async (zone, now) => {
-      const key = await rotateNow(zone, realm, purpose, 'command', now())
+      const key = await rotateNow(
+        zone,
+        realm,
+        purpose,
+        'command',
+        now(),
+        isGiven(context, 'at-once'),
+      )
       context.print(`${key.kid} signs from ${formatTimestamp(key.usedFrom)} on.`)
       context.print(key.publicKey.trimEnd())
       return { document: key }

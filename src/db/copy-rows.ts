@@ -10,15 +10,21 @@ const TRAILER = Buffer.of(0xff, 0xff)
 const NULL = -1
 const TEXT_OID = 25
 
+/** Up to so many bytes are copied one by one: it is faster than a call. */
+const SHORT = 64
+
 /** Rows that grow field by field. Every row begins with {@link CopyRows.start}, and then has as many fields as were said. */
 export class CopyRows {
   #buffer: Buffer
+  // It writes much faster than a Buffer: there are a dozen numbers for each of millions of keys.
+  #view: DataView
   #length = HEADER.length
   #count = 0
 
   /** @param size about how many bytes there will be */
   constructor(size = 1 << 16) {
-    this.#buffer = Buffer.allocUnsafe(Math.max(size, 1_024))
+    this.#buffer = Buffer.allocUnsafeSlow(Math.max(size, 1_024))
+    this.#view = new DataView(this.#buffer.buffer)
     HEADER.copy(this.#buffer)
   }
 
@@ -31,76 +37,95 @@ export class CopyRows {
   start(fields: number): this {
     this.#count++
     this.#room(2)
-    this.#length = this.#buffer.writeInt16BE(fields, this.#length)
+    this.#view.setInt16(this.#length, fields)
+    this.#length += 2
     return this
   }
 
   null(): this {
     this.#room(4)
-    this.#length = this.#buffer.writeInt32BE(NULL, this.#length)
-    return this
+    return this.#size(NULL)
   }
 
-  /** bytea */
-  bytea(value: Uint8Array | null): this {
+  /** bytea, of the bytes from `from` to `to` */
+  bytea(value: Uint8Array | null, from = 0, to = value?.length ?? 0): this {
     if (value === null) return this.null()
-    this.#room(4 + value.length)
-    this.#length = this.#buffer.writeInt32BE(value.length, this.#length)
-    this.#buffer.set(value, this.#length)
-    this.#length += value.length
+    const size = to - from
+    this.#room(4 + size)
+    this.#size(size)
+    if (size > SHORT) this.#buffer.set(value.subarray(from, to), this.#length)
+    else {
+      const buffer = this.#buffer
+      const at = this.#length - from
+      for (let index = from; index < to; index++) buffer[at + index] = value[index] as number
+    }
+    this.#length += size
     return this
   }
 
   /** text */
   text(value: string | null): this {
-    return this.bytea(value === null ? null : Buffer.from(value))
+    if (value === null) return this.null()
+    // What UTF-8 takes at most.
+    this.#room(4 + 3 * value.length)
+    const size = this.#buffer.write(value, this.#length + 4)
+    this.#size(size)
+    this.#length += size
+    return this
   }
 
   /** bigint, of a number up to 2^53. */
   bigint(value: number): this {
     this.#room(12)
-    const at = this.#buffer.writeInt32BE(8, this.#length)
-    this.#buffer.writeInt32BE(Math.floor(value / 2 ** 32), at)
-    this.#length = this.#buffer.writeUInt32BE(value >>> 0, at + 4)
+    this.#size(8)
+    this.#view.setInt32(this.#length, Math.floor(value / 2 ** 32))
+    this.#view.setUint32(this.#length + 4, value >>> 0)
+    this.#length += 8
     return this
   }
 
   integer(value: number): this {
     this.#room(8)
-    this.#length = this.#buffer.writeInt32BE(value, this.#buffer.writeInt32BE(4, this.#length))
+    this.#size(4)
+    this.#view.setInt32(this.#length, value)
+    this.#length += 4
     return this
   }
 
   smallint(value: number): this {
     this.#room(6)
-    this.#length = this.#buffer.writeInt16BE(value, this.#buffer.writeInt32BE(2, this.#length))
+    this.#size(2)
+    this.#view.setInt16(this.#length, value)
+    this.#length += 2
     return this
   }
 
   boolean(value: boolean): this {
     this.#room(5)
-    const at = this.#buffer.writeInt32BE(1, this.#length)
-    this.#length = this.#buffer.writeUInt8(value ? 1 : 0, at)
+    this.#size(1)
+    this.#view.setUint8(this.#length++, value ? 1 : 0)
     return this
   }
 
   /** text[], without nulls. */
   texts(values: readonly string[]): this {
-    const items = values.map((value) => Buffer.from(value))
-    const size = items.reduce((sum, item) => sum + 4 + item.length, items.length === 0 ? 12 : 20)
-    this.#room(4 + size)
-    let at = this.#buffer.writeInt32BE(size, this.#length)
+    const begin = this.#length
+    this.#room(24)
     // As binary-array.ts has it: dimensions, no nulls, the elements' oid; length and lower bound of the one dimension.
-    at = this.#buffer.writeInt32BE(items.length === 0 ? 0 : 1, at)
-    at = this.#buffer.writeInt32BE(0, at)
-    at = this.#buffer.writeInt32BE(TEXT_OID, at)
-    if (items.length > 0)
-      at = this.#buffer.writeInt32BE(1, this.#buffer.writeInt32BE(items.length, at))
-    for (const item of items) {
-      at = this.#buffer.writeInt32BE(item.length, at)
-      at += item.copy(this.#buffer, at)
-    }
-    this.#length = at
+    this.#size(0)
+      .#size(values.length === 0 ? 0 : 1)
+      .#size(0)
+      .#size(TEXT_OID)
+    if (values.length > 0) this.#size(values.length).#size(1)
+    for (const value of values) this.text(value)
+    this.#view.setInt32(begin, this.#length - begin - 4)
+    return this
+  }
+
+  /** A field's length, or another number of four bytes, for which there is room. */
+  #size(size: number): this {
+    this.#view.setInt32(this.#length, size)
+    this.#length += 4
     return this
   }
 
@@ -113,9 +138,10 @@ export class CopyRows {
 
   #room(bytes: number): void {
     if (this.#length + bytes <= this.#buffer.length) return
-    const larger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#length + bytes))
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.#buffer.length * 2, this.#length + bytes))
     this.#buffer.copy(larger, 0, 0, this.#length)
     this.#buffer = larger
+    this.#view = new DataView(larger.buffer)
   }
 }
 

@@ -12,10 +12,13 @@ export interface PublicKind {
 
 const STREAM = '[a-z0-9][a-z0-9-]{0,62}'
 
+/** The folder of a log that began with a recovery to an earlier point. */
+const LOG = '[0-9a-f]{8}'
+
 /** Every kind of public file. */
 export const PUBLIC_KINDS: readonly PublicKind[] = [
   {
-    pattern: new RegExp(`^exports/${STREAM}/[0-9]{1,12}-[0-9]{1,12}-[0-9]{5}\\.zip$`),
+    pattern: new RegExp(`^exports/${STREAM}/(?:${LOG}/)?[0-9]{1,12}-[0-9]{1,12}-[0-9]{5}\\.zip$`),
     contentType: 'application/zip',
     cacheControl: 'public, max-age=86400, immutable',
     immutable: true,
@@ -45,9 +48,25 @@ export function publicKind(path: string): PublicKind | undefined {
   return PUBLIC_KINDS.find((kind) => kind.pattern.test(path))
 }
 
-/** A zip's path as the index and the log name it; below `exports/` in the store. */
-export function zipPath(stream: string, start: number, end: number, number: number): string {
-  return `${stream}/${start}-${end}-${String(number).padStart(5, '0')}.zip`
+/**
+ * A zip's path as the index and the log name it; below `exports/` in the store.
+ *
+ * @param logFolder of the log that publishes it, as {@link logFolderOf} gives it; undefined for the stream's own folder
+ */
+export function zipPath(
+  stream: string,
+  logFolder: string | undefined,
+  { start, end }: { readonly start: number; readonly end: number },
+  number: number,
+): string {
+  const folder = logFolder === undefined ? stream : `${stream}/${logFolder}`
+  return `${folder}/${start}-${end}-${String(number).padStart(5, '0')}.zip`
+}
+
+/** In which folder below the stream's own a zip lies; undefined in that one itself. */
+export function logFolderOf(path: string): string | undefined {
+  const [, folder, file] = path.split('/')
+  return file === undefined ? undefined : folder
 }
 
 /** A path of the index, as the store has it. */

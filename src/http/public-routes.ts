@@ -21,18 +21,15 @@ export function publicRoutes(serveFile: (download: Download) => Promise<Download
       ? { ...reply, json: { error: 'There is no such file.', code: 'not_found' } }
       : reply
   }
-  return [
-    {
+  const download = (url: string, operationId: string, summary: string, names: string[]): Route => {
+    const properties = Object.fromEntries(names.map((name) => [name, { type: 'string' }]))
+    return {
       methods: ['GET', 'HEAD'],
-      url: '/exports/:stream/:file',
-      operationId: 'download',
-      summary: 'Published files: index.txt, key.pem and the signed zips that the index names',
+      url,
+      operationId,
+      summary,
       tag: 'public files',
-      params: {
-        type: 'object',
-        properties: { stream: { type: 'string' }, file: { type: 'string' } },
-        required: ['stream', 'file'],
-      },
+      params: { type: 'object', properties, required: names },
       replies: {
         200: { description: 'The file', contentType: 'application/octet-stream' },
         206: { description: 'A part of it', contentType: 'application/octet-stream' },
@@ -49,6 +46,20 @@ export function publicRoutes(serveFile: (download: Download) => Promise<Download
       },
       handle: serve,
       takesDirectly: (path) => publicKind(path.slice(1)) !== undefined,
-    },
+    }
+  }
+  return [
+    download(
+      '/exports/:stream/:file',
+      'download',
+      'Published files: index.txt, key.pem and the signed zips that the index names',
+      ['stream', 'file'],
+    ),
+    download(
+      '/exports/:stream/:log/:file',
+      'downloadOfLog',
+      'Zips that were published after a recovery to an earlier point: the index names them with their folder',
+      ['stream', 'log', 'file'],
+    ),
   ]
 }

@@ -1,6 +1,7 @@
 // Log: a log's rows, checked one after the other; promises to tell of each gap, change, step back in time and wrong root.
 
 import type { EventRow, LogHead } from './read-events.ts'
+import { LOG_RECOVERED } from './recovered-event.ts'
 import { decodeEvent, leafHashOf, type Retention, type StoredEvent } from './record.ts'
 import { appendLeaf, EMPTY_FRONTIER, encodeFrontier, rootOf, type Frontier } from './tree.ts'
 
@@ -57,7 +58,8 @@ export class CheckedEvents {
       this.#tell(`event ${row.seq} lacks a part that is kept as long as the log`)
     if (event.parts.some((part) => part.retention === 'configuration'))
       this.#configurationSeq = row.seq
-    if (row.seq === 0)
+    // A recovery to an earlier point begins another log.
+    if (row.seq === 0 || event.type === LOG_RECOVERED)
       this.#logId = (event.parts[0]?.content as { logId?: unknown } | undefined)?.logId
     return event
   }
@@ -95,7 +97,7 @@ export class CheckedEvents {
         `the head says that event ${head.configurationSeq} is the newest of configuration, it is ${this.#configurationSeq}`,
       )
     if (!(this.#logId instanceof Uint8Array && same(this.#logId, head.logId)))
-      this.#tell('the head has another log id than the first event')
+      this.#tell('the head has another log id than the events')
     for (const size of this.#checkpoints.keys())
       this.#tell(`the checkpoint over ${size} events is beyond the log`)
   }

@@ -20,7 +20,7 @@ import { appendLeaf, decodeFrontier, rootOf, type Frontier } from './tree.ts'
 export interface ReadObject {
   readonly header: ArchiveHeader
   /**
-   * The events in order, page by page; to be read once. Only when it has ended without an error is the object known to be whole.
+   * The events in order, page by page; to be read once. A record shares memory with those around it. Only when it has ended without an error is the object known to be whole.
    * Whoever does not read it must call its `return`.
    */
   readonly pages: AsyncGenerator<EventRow[]>
@@ -29,6 +29,8 @@ export interface ReadObject {
 /** Records of a page: so many, or so many bytes. */
 const PAGE = 500
 const PAGE_BYTES = 4 << 20
+/** What is decompressed at once. */
+const PIECE_BYTES = 256 << 10
 
 /**
  * Reads an object. Its stored bytes are compared with the digest in its name before anything is given.
@@ -54,9 +56,9 @@ export async function readObjectBytes(
 ): Promise<ReadObject> {
   const items = readItems(await openPlain(stored, object, identities), object)
   try {
-    const { value: first } = await items.next()
+    const [first, ...others] = (await items.next()).value ?? []
     const header = readHeader(first, object)
-    return { header, pages: readPages(items, header, object) }
+    return { header, pages: readPages(others, items, header, object) }
   } catch (error) {
     await items.return(undefined)
     throw error
@@ -104,7 +106,7 @@ async function openPlain(
       )
     throw damaged(object, 'it can not be decrypted', error)
   }
-  const plain = createZstdDecompress()
+  const plain = createZstdDecompress({ chunkSize: PIECE_BYTES })
   // An error of the others reaches whoever reads the last.
   pipeline(Readable.fromWeb(decrypted as never), plain, () => undefined)
   return plain
@@ -122,20 +124,22 @@ function addIdentity(decrypter: Decrypter, identity: string): void {
   }
 }
 
-/** The items of the CBOR sequence, each as its bytes. */
-async function* readItems(plain: Readable, object: Named): AsyncGenerator<Uint8Array, undefined> {
+/** The items of the CBOR sequence, each as its bytes, by the piece. */
+async function* readItems(plain: Readable, object: Named): AsyncGenerator<Uint8Array[], undefined> {
   let rest: Uint8Array = new Uint8Array(0)
   try {
     for await (const piece of plain as AsyncIterable<Uint8Array>) {
       rest = rest.length === 0 ? piece : Buffer.concat([rest, piece])
+      const items: Uint8Array[] = []
       let offset = 0
       for (;;) {
         const length = itemLength(rest.subarray(offset))
         if (length === undefined) break
-        yield rest.subarray(offset, offset + length)
+        items.push(rest.subarray(offset, offset + length))
         offset += length
       }
       rest = rest.subarray(offset)
+      if (items.length > 0) yield items
     }
   } catch (error) {
     if (error instanceof TocsinError) throw error
@@ -168,7 +172,8 @@ function readHeader(
 }
 
 async function* readPages(
-  items: AsyncGenerator<Uint8Array, undefined>,
+  first: readonly Uint8Array[],
+  following: AsyncGenerator<Uint8Array[], undefined>,
   header: ArchiveHeader,
   object: Named,
 ): AsyncGenerator<EventRow[]> {
@@ -176,24 +181,23 @@ async function* readPages(
   let grain = 0
   let page: EventRow[] = []
   let bytes = 0
-  for await (const item of items) {
-    const seq = frontier.size
-    const described = readRecordOf(item, seq, object)
-    if (described.seq !== seq || seq >= header.end)
-      throw damaged(object, `event ${described.seq} stands where event ${seq} belongs`)
-    if (described.grain < grain)
-      throw damaged(object, `event ${seq} has an earlier grain than the one before`)
-    grain = described.grain
-    frontier = appendLeaf(frontier, described.leafHash)
-    // A copy: the bytes around it must not be kept for as long as somebody keeps the row.
-    const record = Uint8Array.from(item)
-    page.push({ seq, type: described.type, record, leafHash: described.leafHash })
-    bytes += record.length
-    if (page.length < PAGE && bytes < PAGE_BYTES) continue
-    yield page
-    page = []
-    bytes = 0
-  }
+  for await (const items of startingWith(first, following))
+    for (const record of items) {
+      const seq = frontier.size
+      const { type, leafHash, ...described } = readRecordOf(record, seq, object)
+      if (described.seq !== seq || seq >= header.end)
+        throw damaged(object, `event ${described.seq} stands where event ${seq} belongs`)
+      if (described.grain < grain)
+        throw damaged(object, `event ${seq} has an earlier grain than the one before`)
+      grain = described.grain
+      frontier = appendLeaf(frontier, leafHash)
+      page.push({ seq, type, record, leafHash })
+      bytes += record.length
+      if (page.length < PAGE && bytes < PAGE_BYTES) continue
+      yield page
+      page = []
+      bytes = 0
+    }
   if (frontier.size !== header.end)
     throw damaged(object, `it ends before event ${frontier.size}, not before event ${header.end}`)
   if (Buffer.compare(rootOf(frontier), header.root) !== 0)
@@ -201,6 +205,14 @@ async function* readPages(
   if (grain !== header.grain)
     throw damaged(object, 'the grain of its last event is not the one of its header')
   if (page.length > 0) yield page
+}
+
+async function* startingWith<Value>(
+  first: Value,
+  following: AsyncGenerator<Value, undefined>,
+): AsyncGenerator<Value> {
+  yield first
+  yield* following
 }
 
 function startOf({ first, frontier }: ArchiveHeader, object: Named): Frontier {

@@ -55,6 +55,21 @@ export interface LogHead {
   readonly configurationSeq: number
 }
 
+/** Digits of a log id that name a folder. */
+const FOLDER_DIGITS = 8
+
+/**
+ * In which folder below a stream's own the log's files lie: undefined for the first log, and for one that began with a recovery to an
+ * earlier point the first 8 hex digits of its log id, so that none of its files has the path of one that the dropped part published.
+ */
+export async function readLogFolder(db: Queryable): Promise<string | undefined> {
+  const { logId } = await readHead(db)
+  const first = await readEvent(db, 0)
+  const began = (first?.parts[0]?.content as { readonly logId?: Uint8Array } | undefined)?.logId
+  if (began !== undefined && Buffer.compare(began, logId) === 0) return undefined
+  return Buffer.from(logId).toString('hex').slice(0, FOLDER_DIGITS)
+}
+
 /** Reads the head row. */
 export async function readHead(db: Queryable): Promise<LogHead> {
   const { rows } = await db.query<{

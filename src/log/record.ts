@@ -3,6 +3,7 @@
 import { hash } from 'node:crypto'
 import { decode, encode } from 'cborg'
 import { TocsinError } from '../errors.ts'
+import { findParts, leafHashAt, readKnownValue } from './quick-record.ts'
 
 /** The version of the record's form. */
 export const RECORD_VERSION = 1
@@ -88,9 +89,27 @@ export function decodeEvent(record: Uint8Array): StoredEvent {
   return decodeWith(record, decodeStrictly)
 }
 
-/** The same, of bytes that are known to be what was written: a root over them was compared. It takes half the time. */
+/**
+ * The same, of bytes that are known to be what was written: a root over them was compared. It takes a seventh of the time. Byte
+ * strings share the memory of the record.
+ */
 export function decodeKnownEvent(record: Uint8Array): StoredEvent {
-  return decodeWith(record, (bytes) => decode(bytes, STRICT))
+  const places = findParts(record)
+  if (places === undefined) return decodeWith(record, (bytes) => decode(bytes, STRICT))
+  const { seq, grain, type, parts } = places
+  return {
+    seq,
+    grain,
+    type,
+    parts: parts.map(({ retention, contentAt, end }) => ({
+      retention: retention as Retention,
+      content:
+        contentAt === undefined
+          ? undefined
+          : (readKnownValue(record, contentAt, end) ??
+            decode(record.subarray(contentAt, end), STRICT)),
+    })),
+  }
 }
 
 function decodeWith(record: Uint8Array, read: (bytes: Uint8Array) => unknown): StoredEvent {
@@ -118,6 +137,11 @@ export interface RecordDescription extends Omit<StoredEvent, 'parts'> {
 
 /** @throws TocsinError `log_invalid` when the bytes are no record */
 export function describeRecord(record: Uint8Array): RecordDescription {
+  const places = findParts(record)
+  if (places !== undefined) {
+    const { seq, grain, type } = places
+    return { seq, grain, type, leafHash: leafHashAt(record, places) }
+  }
   const { seq, grain, type, parts } = readRecord(record)
   const digests = parts.map(([retention, saltOrDigest, content]) => [
     retention,

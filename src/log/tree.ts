@@ -1,6 +1,7 @@
 // Log: the Merkle tree over the events (RFC 6962, section 2.1); promises that it goes on from its frontier alone, in memory that does not grow.
 
 import { createHash } from 'node:crypto'
+import { sha256 } from './sha256.ts'
 
 const HASH_LENGTH = 32
 const LEAF_PREFIX = Uint8Array.of(0)
@@ -57,7 +58,7 @@ export function decodeFrontier(size: number, bytes: Uint8Array): Frontier {
 }
 
 function hashNode(left: Uint8Array, right: Uint8Array): Uint8Array {
-  return createHash('sha256').update(NODE_PREFIX).update(left).update(right).digest()
+  return sha256(Buffer.concat([NODE_PREFIX, left, right]))
 }
 
 function countOnes(size: number): number {

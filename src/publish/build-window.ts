@@ -4,7 +4,7 @@ import type { Transaction } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 import { zipPath } from '../distribute/public-paths.ts'
 import { TocsinError } from '../errors.ts'
-import { readHead } from '../log/read-events.ts'
+import { readHead, readLogFolder } from '../log/read-events.ts'
 import type { BuiltExport, SignDigest, SigningKeyName } from './build-export.ts'
 import { countRevised, countWindow, mayWait } from './count-window.ts'
 import { cutByLimits, type CutPage } from './cut-pages.ts'
@@ -85,21 +85,23 @@ export function inSnapshot<Value>(
   })
 }
 
-/** How many windows from the first on have nothing new for any stream: found with one look at each index. */
+/**
+ * How many windows from the first on have nothing new for any stream: found with one look at each index. What became available in windows that
+ * were held waits, too: a reinstatement may have brought a key into them.
+ */
 async function countEmpty(
   tx: Transaction,
   { keysEnd }: Standing,
   due: readonly Window[],
 ): Promise<number> {
-  const start = due[0]?.start ?? 0
   const end = due.at(-1)?.end ?? 0
   const { rows } = await tx.query<{ available: number | null }>(
     sql`select least(
           (select min(available) from diagnosis_key where available >= ${keysEnd} and available < ${end}),
-          (select min(available) from key_revision where available >= ${start} and available < ${end}),
-          (select min(available) from report_mark where available >= ${start} and available < ${end}),
-          (select min(available) from key_mark where available >= ${start} and available < ${end}),
-          (select min(available) from report_amendment where available >= ${start} and available < ${end})) as available`,
+          (select min(available) from key_revision where available >= ${keysEnd} and available < ${end}),
+          (select min(available) from report_mark where available >= ${keysEnd} and available < ${end}),
+          (select min(available) from key_mark where available >= ${keysEnd} and available < ${end}),
+          (select min(available) from report_amendment where available >= ${keysEnd} and available < ${end})) as available`,
   )
   const available = rows[0]?.available ?? Infinity
   return due.filter((window) => window.end <= available).length
@@ -132,7 +134,7 @@ async function draftRelease(
   const files = await buildFiles(
     context,
     stream,
-    { ...span, keysFrom },
+    { ...span, keysFrom, logFolder: await readLogFolder(tx) },
     pages,
     isSplit,
     signers,
@@ -144,6 +146,7 @@ async function draftRelease(
 /**
  * Builds the files of a release.
  *
+ * @param span with the folder that its files lie in below the stream's own, as `zipPath` takes it
  * @param pages its keys, cut
  * @param isSplit whether they make more than one file
  * @param keys the names of the keys that sign, in order
@@ -151,14 +154,14 @@ async function draftRelease(
 export async function buildFiles(
   { store }: Pick<PublisherContext, 'store'>,
   stream: Stream,
-  span: ReleaseSpan,
+  span: ReleaseSpan & { readonly logFolder: string | undefined },
   pages: AsyncIterable<CutPage>,
   isSplit: boolean,
   keys: readonly SigningKeyName[],
   sign: SignDigest,
 ): Promise<DraftFile[]> {
   const { start, end } = fileSpan(span)
-  const pathOf = (number: number) => zipPath(stream.name, start, end, number)
+  const pathOf = (number: number) => zipPath(stream.name, span.logFolder, { start, end }, number)
   const files = await splitExport(pages, sign, {
     // Android knows files by their times alone: those of one window must differ in them.
     describe: (number) => ({

@@ -1,5 +1,6 @@
 // Publish: a recorded file made again from the log; promises the very bytes that were signed, or a refusal.
 
+import { logFolderOf } from '../distribute/public-paths.ts'
 import { TocsinError } from '../errors.ts'
 import { readEvent } from '../log/read-events.ts'
 import { ENCODER_VERSION, type SignDigest } from './build-export.ts'
@@ -36,7 +37,7 @@ export async function remakeFiles(context: PublisherContext, seq: number): Promi
     buildFiles(
       context,
       stream,
-      span,
+      { ...span, logFolder: logFolderOf(first.path) },
       cutBySizes(readWindow(tx, stream, span), files),
       files.length > 1,
       first.signatures,

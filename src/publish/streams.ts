@@ -86,7 +86,8 @@ export const STREAM_DEFAULTS = {
   through: null,
 } as const satisfies StreamChanges
 
-const CONFIGURED = 'stream.configured'
+/** The type of a stream's event. */
+export const CONFIGURED = 'stream.configured'
 
 /**
  * Adds a stream.
@@ -223,7 +224,8 @@ async function findStream(tx: Queryable, name: string): Promise<ConfiguredStream
   return (await listStreams(tx)).find((stream) => stream.name === name)
 }
 
-function configuredEvent(stream: Stream): NewEvent {
+/** The event of a stream as it is from then on. */
+export function configuredEvent(stream: Stream): NewEvent {
   return { type: CONFIGURED, parts: [{ retention: 'configuration', content: stream }] }
 }
 

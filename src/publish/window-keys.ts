@@ -48,18 +48,20 @@ export function selectKeys(stream: Stream, span: ReleaseSpan): string {
       and ${finalType} <> ${REVOKED} and ${matchType(stream, finalType)}
       and coalesce(${amendedDays}, 0) between -14 and 14
     union all
-    select k.key_data, s.transmission_risk, k.rolling_start, k.rolling_period, s.report_type, s.days_since_onset, k.seq, k.padding
-    from changed_keys(${keysFrom}, ${end}, ${readSeq}) as changed(key_data) join diagnosis_key k using (key_data)
-      join report p on p.seq = k.seq
-      cross join lateral key_state(k.key_data, ${readSeq}, 0) s
-      left join key_revision r on r.key_data = k.key_data and r.seq = s.revising and r.available < ${end}
-      left join report q on q.seq = r.seq
-    where s.report_type <> ${REVOKED} and ${matchType(stream, 's.report_type')}
-      and not exists (select from first_release(${textLiteral(stream.name)}, ${span.number}, k.key_data))
-      and case when ${matchReport(stream, 'p')} then exists (select from release e
-          where e.stream = ${textLiteral(stream.name)} and e.number < ${span.number} and e.window_end > k.available
-            and e.keys_from <= k.available and e.keys_from > k.available - ${LONGEST_SPAN})
-        else ${matchReport(stream, 'q')} end`
+    ${ofChanged(
+      [keysFrom, end, readSeq],
+      `select j.key_data as judged, s.*
+      from (select distinct judged as key_data from changed) c join diagnosis_key j using (key_data) join report p on p.seq = j.seq
+        cross join lateral key_state(j.key_data, ${readSeq}, 0) s
+        left join key_revision r on r.key_data = j.key_data and r.seq = s.revising and r.available < ${end}
+        left join report q on q.seq = r.seq
+      where s.report_type <> ${REVOKED} and ${matchType(stream, 's.report_type')}
+        and not exists (select from first_release(${textLiteral(stream.name)}, ${span.number}, j.key_data))
+        and case when ${matchReport(stream, 'p')} then exists (select from release e
+            where e.stream = ${textLiteral(stream.name)} and e.number < ${span.number} and e.window_end > j.available
+              and e.keys_from <= j.available and e.keys_from > j.available - ${LONGEST_SPAN})
+          else ${matchReport(stream, 'q')} end`,
+    )}`
 }
 
 /** What withdrawals hold, by the events below a number: numbers of reports, or keys. */
@@ -77,20 +79,37 @@ export function selectRevised(
   stream: Stream,
   { number, start, end, readSeq }: ReleaseSpan,
 ): string {
-  return `
-    select k.key_data, s.transmission_risk, k.rolling_start, k.rolling_period, s.report_type, s.days_since_onset
-    from changed_keys(${start}, ${end}, ${readSeq}) as changed(key_data) join diagnosis_key k using (key_data)
-      cross join lateral first_release(${textLiteral(stream.name)}, ${number}, k.key_data) first
-      cross join lateral (${stateInStream(start)}) was cross join lateral (${stateInStream(end)}) s
-    where (was.report_type, was.transmission_risk, was.days_since_onset)
-        is distinct from (s.report_type, s.transmission_risk, s.days_since_onset)
-      and (was.report_type <> ${REVOKED} or s.report_type <> ${REVOKED})`
+  return ofChanged(
+    [start, end, readSeq],
+    `select j.key_data as judged, s.*
+      from (select distinct judged as key_data from changed) j
+        cross join lateral first_release(${textLiteral(stream.name)}, ${number}, j.key_data) first
+        cross join lateral (${stateInStream(start)}) was cross join lateral (${stateInStream(end)}) s
+      where (was.report_type, was.transmission_risk, was.days_since_onset)
+          is distinct from (s.report_type, s.transmission_risk, s.days_since_onset)
+        and (was.report_type <> ${REVOKED} or s.report_type <> ${REVOKED})`,
+  )
+}
+
+/**
+ * Keys that something became available of in a span. Thousands of keys that were withdrawn with their reports are judged by one key
+ * of each report; such keys have the same type, and the rest is each one's own.
+ *
+ * @param judge selects the keys to tell of, `judged`, among those of `changed`, with what is to be told
+ */
+function ofChanged([from, until, below]: readonly number[], judge: string): string {
+  const own = (column: string) =>
+    `case when k.key_data = s.judged then s.${column} else k.${column} end as ${column}`
+  return `select * from (
+    with changed as materialized (select * from changed_keys(${from}, ${until}, ${below})), s as materialized (${judge})
+    select k.key_data, ${own('transmission_risk')}, k.rolling_start, k.rolling_period, s.report_type, ${own('days_since_onset')}, k.seq, k.padding
+    from s join changed using (judged) join diagnosis_key k on k.key_data = changed.key_data) as told`
 }
 
 /** What a stream says of a key that it published: nothing for a report that it takes no part of, once its revision is withdrawn. */
 function stateInStream(due: number): string {
   return `select case when first.by_report or revising is not null then report_type else ${REVOKED} end as report_type,
-    transmission_risk, days_since_onset from key_state(k.key_data, first.read_seq, ${due})`
+    transmission_risk, days_since_onset from key_state(j.key_data, first.read_seq, ${due})`
 }
 
 /** What COPY gives out of a key: few columns, since each costs more than its bytes. */

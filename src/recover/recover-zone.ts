@@ -44,8 +44,8 @@ export interface RecoveredLog {
   readonly alreadyThere: number
 }
 
-/** Bytes of records in a batch. Some of each batch is in memory several times, and two batches are. */
-const BATCH_BYTES = 4 << 20
+/** Bytes of records in a batch. Two batches are in memory, with all that was read of their events: the less of it outlives young memory, the less is to collect. */
+const BATCH_BYTES = 1 << 20
 
 /**
  * Recovers a log into a zone that was opened without beginning one. The head comes last: until then no server starts on it.
@@ -84,22 +84,31 @@ function refuseOther({ tree, hasHead }: LoadedLog, chain: Chain): void {
   if (hasHead ? !(tree.size === chain.end && sameRoot) : tree.size > chain.end) throw notEmpty()
 }
 
-function claimOf(tree: Frontier): Claim {
+/** That the events which are there are those of the archive. */
+export function claimOf(tree: Frontier): Claim {
   return { hash: hexRoot(tree), error: notEmpty }
 }
 
-function notEmpty(): TocsinError {
+/** The database holds something else. */
+export function notEmpty(): TocsinError {
   return new TocsinError('recovery_not_empty')
 }
 
-function hexRoot(tree: Frontier): string {
+/** A tree's root in hex. */
+export function hexRoot(tree: Frontier): string {
   return Buffer.from(rootOf(tree)).toString('hex')
 }
 
+/** What a head says of the events below it. */
+export interface LastEvent {
+  grain: number
+  configurationSeq: number
+}
+
 /** Decodes pages, and notes what the head will say. */
-async function* noting(
-  pages: AsyncGenerator<EventRow[]>,
-  last: { grain: number; configurationSeq: number },
+export async function* noting(
+  pages: AsyncIterable<EventRow[]>,
+  last: LastEvent,
 ): AsyncGenerator<Batch> {
   for await (const rows of pages) {
     const events = rows.map(({ record }) => decodeKnownEvent(record))
@@ -113,7 +122,7 @@ async function* noting(
 }
 
 /** Writes batches while the next ones are read. @param from the events before it are there */
-async function writeAll(
+export async function writeAll(
   target: RecoveryTarget,
   from: number,
   pages: AsyncGenerator<Batch>,

@@ -2,6 +2,7 @@
 
 import { copyInto, type TableRows } from '../db/copy-rows.ts'
 import type { Database, Transaction } from '../db/database.ts'
+import { sql } from '../db/sql.ts'
 import { TocsinError } from '../errors.ts'
 import type { LogWriter } from '../log/append-event.ts'
 import { copyEvents, restoreCheckpoint } from '../log/load-events.ts'
@@ -38,16 +39,18 @@ export async function writeBatch(target: RecoveryTarget, { rows, events }: Batch
     if (rowsOf === undefined) applied.push((tx) => apply(tx, followed))
     else bulk.push(...rowsOf(followed))
   }
-  const ahead = target.copyDb.transaction((tx) =>
-    copyAll(
+  const ahead = target.copyDb.transaction(async (tx) => {
+    await commitLater(tx)
+    await copyAll(
       tx,
       bulk.filter((each) => each.ahead === true),
-    ),
-  )
+    )
+  })
   // It is waited for below, also when what comes first fails.
   ahead.catch(() => undefined)
   try {
     await target.copyDb.transaction(async (tx) => {
+      await commitLater(tx)
       await copyEvents(tx, rows)
       await copyAll(
         tx,
@@ -62,8 +65,15 @@ export async function writeBatch(target: RecoveryTarget, { rows, events }: Batch
   }
 }
 
+/**
+ * Nobody waits until a batch is on the disk: the database keeps what was committed first, and the head's transaction, which is waited for, comes last.
+ */
+async function commitLater(tx: Transaction): Promise<void> {
+  await tx.query(sql`set local synchronous_commit = off`)
+}
+
 /** What is asked at once is sent one after the other: this connection does not pipeline. */
-function oneByOne(tx: Transaction): Transaction {
+export function oneByOne(tx: Transaction): Transaction {
   let last: Promise<unknown> = Promise.resolve()
   const query: Transaction['query'] = (statement) => {
     const result = last.then(() => tx.query(statement))

@@ -3,7 +3,7 @@
 import { CopyRows } from '../db/copy-rows.ts'
 import type { BulkRows } from '../log/projection.ts'
 import { FLAG_NOT_NEW, FLAG_REVISED } from './key-columns.ts'
-import { KeyRows, type BroughtReport } from './key-rows.ts'
+import { eachKeyRow, type BroughtReport } from './key-rows.ts'
 
 // What a row of a key takes: thirteen fields' lengths and the values.
 const KEY_ROW = 90
@@ -15,16 +15,9 @@ const KEYS_A_REPORT = 15
 export function rowsOfReports(reports: readonly BroughtReport[]): BulkRows[] {
   const keyRows = new CopyRows(reports.length * KEYS_A_REPORT * KEY_ROW)
   const revisions = new CopyRows()
-  // Report by report: what is made on the way is soon gone again.
   for (const report of reports) {
-    const keys = new KeyRows((flags) => report.isPadding || (flags & FLAG_NOT_NEW) === 0)
-    keys.add(report)
-    addKeys(keyRows, keys, report.isPadding)
-    if (
-      !report.isPadding &&
-      report.content.keys.flags.some((flags) => (flags & FLAG_REVISED) !== 0)
-    )
-      addRevisions(revisions, report)
+    addKeys(keyRows, report)
+    if (!report.isPadding) addRevisions(revisions, report)
   }
   return [
     {
@@ -48,27 +41,25 @@ export function rowsOfReports(reports: readonly BroughtReport[]): BulkRows[] {
   ]
 }
 
-function addKeys(rows: CopyRows, keys: KeyRows, padding: boolean): void {
-  keys.keyData.forEach((keyData, index) => {
-    rows.start(9).bytea(keyData)
-    rows.bigint(keys.seq[index] as number).bigint(keys.available[index] as number)
-    rows.integer(keys.rollingStart[index] as number)
-    rows.smallint(keys.rollingPeriod[index] as number)
-    rows.smallint(keys.transmissionRisk[index] as number)
-    rows.smallint(keys.reportType[index] as number)
-    rows.smallint(keys.daysSinceOnset[index] as number).boolean(padding)
+function addKeys(rows: CopyRows, report: BroughtReport): void {
+  const { seq, isPadding, content } = report
+  const { keyData } = content.keys
+  const isWanted = (flags: number) => isPadding || (flags & FLAG_NOT_NEW) === 0
+  eachKeyRow(report, isWanted, (row) => {
+    rows.start(9).bytea(keyData, row.index * 16, row.index * 16 + 16)
+    rows.bigint(seq).bigint(row.available).integer(row.rollingStart)
+    rows.smallint(row.rollingPeriod).smallint(row.transmissionRisk)
+    rows.smallint(row.reportType).smallint(row.daysSinceOnset).boolean(isPadding)
   })
 }
 
 function addRevisions(rows: CopyRows, report: BroughtReport): void {
-  const keys = new KeyRows((flags) => (flags & FLAG_REVISED) !== 0)
-  keys.add(report)
-  keys.keyData.forEach((keyData, index) => {
-    rows.start(6).bytea(keyData)
-    rows.bigint(keys.seq[index] as number).bigint(keys.available[index] as number)
-    rows.smallint(keys.transmissionRisk[index] as number)
-    rows.smallint(keys.reportType[index] as number)
-    rows.smallint(keys.daysSinceOnset[index] as number)
+  const { keyData } = report.content.keys
+  const isWanted = (flags: number) => (flags & FLAG_REVISED) !== 0
+  eachKeyRow(report, isWanted, (row) => {
+    rows.start(6).bytea(keyData, row.index * 16, row.index * 16 + 16)
+    rows.bigint(report.seq).bigint(row.available).smallint(row.transmissionRisk)
+    rows.smallint(row.reportType).smallint(row.daysSinceOnset)
   })
 }
 

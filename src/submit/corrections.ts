@@ -5,8 +5,13 @@ import type { Transaction } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 import { EXPORT_REPORT_TYPES, type ReportType } from '../format/report-type.ts'
 import type { Projection } from '../log/projection.ts'
+import { LOG_RECOVERED } from '../log/recovered-event.ts'
 import type { NewEvent, Part, StoredEvent } from '../log/record.ts'
+import { insertMarks, packSeqs, unpackSeqs, type MarkedPairs } from './marks.ts'
 import { REPORT, reportContent } from './report.ts'
+import { undoCorrections } from './undone-corrections.ts'
+
+export { packSeqs, unpackKeys, unpackSeqs } from './marks.ts'
 
 export const WITHDRAWAL = 'withdrawal'
 export const REINSTATEMENT = 'reinstatement'
@@ -59,15 +64,9 @@ export interface WithdrawalContent {
 }
 
 /** What a reinstatement ends, pair by pair: of which report, or key, which withdrawal. */
-export interface ReinstatementContent {
+export interface ReinstatementContent extends MarkedPairs {
   readonly id: Uint8Array
   readonly selection: Readonly<Record<string, unknown>>
-  /** Numbers of events, 8 bytes each: the report's (or padding's), and at the same place the withdrawal's. */
-  readonly reports: Uint8Array
-  readonly reportWithdrawals: Uint8Array
-  /** 16 bytes each, and at the same place the withdrawal's number. */
-  readonly keys: Uint8Array
-  readonly keyWithdrawals: Uint8Array
 }
 
 /** What reports say instead of what they said. */
@@ -118,31 +117,9 @@ function partsOf(content: object, note: CorrectionNote): Part[] {
   ]
 }
 
-/** Numbers of events as bytes, 8 each, big-endian. */
-export function packSeqs(seqs: readonly number[]): Uint8Array {
-  const bytes = Buffer.alloc(seqs.length * 8)
-  seqs.forEach((seq, index) => bytes.writeBigUInt64BE(BigInt(seq), index * 8))
-  return bytes
-}
-
-/** The reverse of {@link packSeqs}. */
-export function unpackSeqs(bytes: Uint8Array): number[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  return Array.from({ length: bytes.length / 8 }, (_, index) =>
-    Number(view.getBigUint64(index * 8)),
-  )
-}
-
-/** The keys of 16 bytes each. */
-export function unpackKeys(bytes: Uint8Array): Uint8Array[] {
-  return Array.from({ length: bytes.length / 16 }, (_, index) =>
-    bytes.subarray(index * 16, index * 16 + 16),
-  )
-}
-
 /** Writes what became of reports. Parts that were erased mark nothing. */
 export const correctionProjection: Projection = {
-  types: [REPORT, WITHDRAWAL, REINSTATEMENT, AMENDMENT],
+  types: [REPORT, WITHDRAWAL, REINSTATEMENT, AMENDMENT, LOG_RECOVERED],
   tables: ['report_mark', 'key_mark', 'report_amendment', 'standing_withdrawal', 'correction'],
   async apply(tx, events) {
     for (let from = 0; from < events.length;) {
@@ -150,6 +127,7 @@ export const correctionProjection: Projection = {
       // What stands is different behind each correction; reports in between are taken together.
       const until = first.type === REPORT ? endOfReports(events, from) : from + 1
       if (first.type === REPORT) await markNewReports(tx, events.slice(from, until))
+      else if (first.type === LOG_RECOVERED) await undoCorrections(tx, first)
       else await applyCorrection(tx, first)
       from = until
     }
@@ -195,43 +173,27 @@ async function applyCorrection(tx: Transaction, event: StoredEvent): Promise<voi
     else if (retention === 'configuration') await changeStanding(tx, event, content)
     else if (event.type === WITHDRAWAL) await withdraw(tx, event, content as WithdrawalContent)
     else if (event.type === REINSTATEMENT)
-      await reinstate(tx, event, content as ReinstatementContent)
+      await insertMarks(tx, event, -1, content as ReinstatementContent)
     else await amend(tx, event, content as AmendmentContent)
   }
 }
 
 async function withdraw(
   tx: Transaction,
-  { seq, grain }: StoredEvent,
+  event: StoredEvent,
   { reports, padding, keys }: WithdrawalContent,
 ): Promise<void> {
-  await tx.query(
-    sql`insert into report_mark (report, seq, withdrawal, available, change)
-        select report, ${seq}::bigint, ${seq}::bigint, ${grain}::bigint, 1
-        from unnest(${bigintArray([...unpackSeqs(reports), ...unpackSeqs(padding)])}::bigint[]) as report`,
-  )
-  await tx.query(
-    sql`insert into key_mark (key_data, seq, withdrawal, available, change)
-        select key_data, ${seq}::bigint, ${seq}::bigint, ${grain}::bigint, 1 from unnest(${byteaArray(unpackKeys(keys))}::bytea[]) as key_data`,
-  )
+  const itself = (length: number) => packSeqs(Array.from({ length }, () => event.seq))
+  await insertMarks(tx, event, 1, {
+    reports: Buffer.concat([reports, padding]),
+    reportWithdrawals: itself((reports.length + padding.length) / SEQ_BYTES),
+    keys,
+    keyWithdrawals: itself(keys.length / KEY_BYTES),
+  })
 }
 
-async function reinstate(
-  tx: Transaction,
-  { seq, grain }: StoredEvent,
-  { reports, reportWithdrawals, keys, keyWithdrawals }: ReinstatementContent,
-): Promise<void> {
-  await tx.query(
-    sql`insert into report_mark (report, seq, withdrawal, available, change)
-        select report, ${seq}::bigint, withdrawal, ${grain}::bigint, -1
-        from unnest(${bigintArray(unpackSeqs(reports))}::bigint[], ${bigintArray(unpackSeqs(reportWithdrawals))}::bigint[]) as t(report, withdrawal)`,
-  )
-  await tx.query(
-    sql`insert into key_mark (key_data, seq, withdrawal, available, change)
-        select key_data, ${seq}::bigint, withdrawal, ${grain}::bigint, -1
-        from unnest(${byteaArray(unpackKeys(keys))}::bytea[], ${bigintArray(unpackSeqs(keyWithdrawals))}::bigint[]) as t(key_data, withdrawal)`,
-  )
-}
+const SEQ_BYTES = 8
+const KEY_BYTES = 16
 
 async function amend(
   tx: Transaction,

@@ -3,7 +3,7 @@
 import { INTERVAL_SECONDS } from '../format/intervals.ts'
 import { EXPORT_REPORT_TYPES } from '../format/report-type.ts'
 import type { StoredEvent } from '../log/record.ts'
-import { FLAG_EMBARGOED, unpackColumns } from './key-columns.ts'
+import { FLAG_EMBARGOED, startsOf } from './key-columns.ts'
 import { PADDING, type PaddingContent } from './padding-report.ts'
 import type { ReportContent } from './report.ts'
 
@@ -24,6 +24,51 @@ export function broughtReport({ seq, type, grain, parts }: StoredEvent): Brought
   return { seq, isPadding, content, acceptance: isPadding ? content.accepted : grain }
 }
 
+/** What follows from one key of a report. */
+export interface KeyRow {
+  /** Which of the report's keys it is: its 16 bytes begin at 16 times that. */
+  readonly index: number
+  readonly available: number
+  readonly rollingStart: number
+  readonly rollingPeriod: number
+  readonly transmissionRisk: number
+  readonly reportType: number
+  readonly daysSinceOnset: number
+}
+
+/**
+ * Gives the rows of a report's keys, in their order.
+ *
+ * @param isWanted tells by its flags whether a key has a row
+ */
+export function eachKeyRow(
+  { content, acceptance }: BroughtReport,
+  isWanted: (flags: number) => boolean,
+  take: (row: KeyRow) => void,
+): void {
+  const { flags, rollingPeriod, transmissionRisk, daysSinceOnset } = content.keys
+  const reportType = EXPORT_REPORT_TYPES[content.reportType]
+  const starts = startsOf(content.keys)
+  for (let index = 0; index < flags.length; index++) {
+    const flag = flags[index] ?? 0
+    if (!isWanted(flag)) continue
+    const start = starts.getUint32(index * 4)
+    const period = rollingPeriod[index] ?? 0
+    take({
+      index,
+      available:
+        (flag & FLAG_EMBARGOED) !== 0
+          ? availableAfter(start + period, content.timeGrain, acceptance)
+          : acceptance,
+      rollingStart: start,
+      rollingPeriod: period,
+      transmissionRisk: transmissionRisk[index] ?? 0,
+      reportType,
+      daysSinceOnset: ((daysSinceOnset[index] ?? 0) << 24) >> 24,
+    })
+  }
+}
+
 /** Rows that follow from some keys of reports, column by column, as the statements take them. */
 export class KeyRows {
   readonly keyData: Uint8Array[] = []
@@ -41,23 +86,18 @@ export class KeyRows {
     this.#isWanted = isWanted
   }
 
-  add({ seq, content, acceptance }: BroughtReport): void {
-    const reportType = EXPORT_REPORT_TYPES[content.reportType]
-    for (const key of unpackColumns(content.keys)) {
-      if (!this.#isWanted(key.flags)) continue
-      const end = key.rollingStart + key.rollingPeriod
-      const embargoed = (key.flags & FLAG_EMBARGOED) !== 0
-      this.keyData.push(key.keyData)
-      this.seq.push(seq)
-      this.available.push(
-        embargoed ? availableAfter(end, content.timeGrain, acceptance) : acceptance,
-      )
-      this.rollingStart.push(key.rollingStart)
-      this.rollingPeriod.push(key.rollingPeriod)
-      this.transmissionRisk.push(key.transmissionRisk)
-      this.reportType.push(reportType)
-      this.daysSinceOnset.push(key.daysSinceOnset)
-    }
+  add(report: BroughtReport): void {
+    const { keyData } = report.content.keys
+    eachKeyRow(report, this.#isWanted, (row) => {
+      this.keyData.push(keyData.subarray(row.index * 16, row.index * 16 + 16))
+      this.seq.push(report.seq)
+      this.available.push(row.available)
+      this.rollingStart.push(row.rollingStart)
+      this.rollingPeriod.push(row.rollingPeriod)
+      this.transmissionRisk.push(row.transmissionRisk)
+      this.reportType.push(row.reportType)
+      this.daysSinceOnset.push(row.daysSinceOnset)
+    })
   }
 }
 

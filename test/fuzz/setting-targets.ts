@@ -114,9 +114,14 @@ export const settingTargets = [
   ),
   target(
     'path of a public file',
-    mutatedText(['exports/us/1-2-00001.zip', 'exports/us/index.txt']),
+    mutatedText([
+      'exports/us/1-2-00001.zip',
+      'exports/us/0123abcd/1-2-00001.zip',
+      'exports/us/index.txt',
+    ]),
     (path) => {
-      if (publicKind(path) !== undefined) assert.match(path, /^exports\/[a-z0-9-]+\/[a-z0-9.-]+$/)
+      if (publicKind(path) !== undefined)
+        assert.match(path, /^exports\/[a-z0-9-]+\/(?:[0-9a-f]{8}\/)?[a-z0-9.-]+$/)
     },
   ),
 ]

@@ -1,0 +1,32 @@
+// Bench: what archiving takes from submissions.
+
+import { benchDatabase } from './database.ts'
+import { alternate, type Benchmark } from './harness.ts'
+import { openSubmissionBench, WARM_ROUNDS } from './submission-bench.ts'
+
+const ROUNDS = 6
+
+/** `npm run bench -- archive-cost` */
+export const bench: Benchmark = {
+  summary: 'submissions a second of a server that archives its log; floor: the same without',
+  unit: 'submissions/s',
+  goal: 'at least 0.9 of the floor',
+  async run(report) {
+    await using database = await benchDatabase()
+    await using other = await benchDatabase()
+    using submissions = openSubmissionBench()
+    const archiving = await submissions.startServer(database.url, true)
+    const without = await submissions.startServer(other.url)
+    for (let round = 0; round < WARM_ROUNDS; round++) {
+      await submissions.rate(archiving)
+      await submissions.rate(without)
+    }
+    const result = await alternate(
+      ROUNDS,
+      () => submissions.rate(archiving),
+      () => submissions.rate(without),
+      report,
+    )
+    return { ...result, holds: result.ratio >= 0.9 }
+  },
+}
