@@ -50,10 +50,8 @@ export interface WantedObject {
 /** Leaf hashes that are read at once. */
 const PAGE = 5_000
 
-/**
- * Level of compression. Most of a record is random: higher levels win half a percent, and take several times as long.
- */
-const LEVEL = 9
+/** Level of compression. Most of a record is random: higher levels win half a percent, and take several times as long. */
+const LEVEL = 3
 
 /**
  * Writes one object and confirms it. All of it is read in one snapshot of the database.
