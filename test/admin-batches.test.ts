@@ -217,6 +217,7 @@ adminTest(
             id: whole['order'],
             madeAt,
             delivered: false,
+            refusal: null,
             handles: 1,
             from: today,
             through: today,
