@@ -11,7 +11,7 @@ import { runArchiver } from '../src/log/run-archiver.ts'
 import { readArchiveObject } from '../src/log/read-archive.ts'
 import { verifyArchive } from '../src/recover/verify-archive.ts'
 import { archiveOf, readTable } from './archiving-zone.ts'
-import { databaseTest, type TestDatabase } from './database.ts'
+import { databaseTestOnce, type TestDatabase } from './database.ts'
 import { openSubmittingZone } from './submitting-zone.ts'
 import { watchDisk } from './watched-disk.ts'
 
@@ -26,7 +26,7 @@ async function openArchivedZone(database: TestDatabase, t: TestContext) {
   return { town, test, report, kinds, [Symbol.asyncDispose]: () => town[Symbol.asyncDispose]() }
 }
 
-databaseTest(
+databaseTestOnce(
   'a snapshot holds the log; what it covers goes when it is 48 h old and a younger one is there',
   async (db, t) => {
     await using opened = await openArchivedZone(db, t)
@@ -77,7 +77,7 @@ databaseTest(
   },
 )
 
-databaseTest('while a snapshot is not there as it was, nothing rests on it', async (db, t) => {
+databaseTestOnce('while a snapshot is not there as it was, nothing rests on it', async (db, t) => {
   await using opened = await openArchivedZone(db, t)
   const { town, test, report, kinds } = opened
   await report()
@@ -90,7 +90,7 @@ databaseTest('while a snapshot is not there as it was, nothing rests on it', asy
   assert.equal((await kinds())[0], 'segment 3')
 })
 
-databaseTest(
+databaseTestOnce(
   'an archiver archives what has waited, makes a snapshot a day, and tells once what fails',
   async (db, t) => {
     await using opened = await openArchivedZone(db, t)
@@ -152,7 +152,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'of snapshots of any age, the newest that is old enough stays, with all that follows',
   async () => {
     const hour = 3_600

@@ -8,7 +8,7 @@ import { TocsinError } from '../src/errors.ts'
 import { createAuthorityCache } from '../src/submit/authority-cache.ts'
 import { addHealthAuthority } from '../src/submit/health-authorities.ts'
 import { revokeAuthorityKey } from '../src/submit/health-authority-keys.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { makeAuthority } from './key-zone.ts'
 import { openSubmittingZone } from './submitting-zone.ts'
 
@@ -37,37 +37,40 @@ function cacheOver(db: Queryable) {
   }
 }
 
-databaseTest('a reading that was given up changes nothing when it comes late', async (db, t) => {
-  await using town = await openSubmittingZone(db, t)
-  const { state, find, set } = cacheOver(town.zone.db)
-  const reached = Promise.withResolvers<void>()
-  const released = Promise.withResolvers<void>()
-  let answered = 0
-  // The third answer, the keys as they are now, is held up.
-  state.after = async () => {
-    if (++answered !== 3) return
-    reached.resolve()
-    await released.promise
-  }
-  const waiting = find(APP)
-  await reached.promise
-  await town.zone.db.transaction((tx) =>
-    revokeAuthorityKey(tx, town.zone.writer, APP, 'v1', town.clock.now()),
-  )
-  set(5_001)
-  assert.equal((await find(APP))?.verificationKeys.size, 0)
-  released.resolve()
-  await waiting
-  state.before = () => Promise.reject(new TocsinError('unavailable'))
-  set(6_000)
-  assert.equal((await find(APP))?.verificationKeys.size, 0)
-})
+databaseTestOnce(
+  'a reading that was given up changes nothing when it comes late',
+  async (db, t) => {
+    await using town = await openSubmittingZone(db, t)
+    const { state, find, set } = cacheOver(town.zone.db)
+    const reached = Promise.withResolvers<void>()
+    const released = Promise.withResolvers<void>()
+    let answered = 0
+    // The third answer, the keys as they are now, is held up.
+    state.after = async () => {
+      if (++answered !== 3) return
+      reached.resolve()
+      await released.promise
+    }
+    const waiting = find(APP)
+    await reached.promise
+    await town.zone.db.transaction((tx) =>
+      revokeAuthorityKey(tx, town.zone.writer, APP, 'v1', town.clock.now()),
+    )
+    set(5_001)
+    assert.equal((await find(APP))?.verificationKeys.size, 0)
+    released.resolve()
+    await waiting
+    state.before = () => Promise.reject(new TocsinError('unavailable'))
+    set(6_000)
+    assert.equal((await find(APP))?.verificationKeys.size, 0)
+  },
+)
 
 const away = async () => {
   throw new TocsinError('unavailable')
 }
 
-databaseTest('it asks once for all, and then behind the answers', async (db, t) => {
+databaseTestOnce('it asks once for all, and then behind the answers', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const { state, find, set } = cacheOver(town.zone.db)
   const known = await Promise.all(Array.from({ length: 50 }, () => find('ORG.example.health')))
@@ -99,7 +102,7 @@ databaseTest('it asks once for all, and then behind the answers', async (db, t) 
   assert.equal((await find(APP))?.verificationKeys.size, 1)
 })
 
-databaseTest('a slow database holds up nobody while what is known is fresh', async (db, t) => {
+databaseTestOnce('a slow database holds up nobody while what is known is fresh', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const { state, find, set } = cacheOver(town.zone.db)
   await find(APP)
@@ -127,7 +130,7 @@ databaseTest('a slow database holds up nobody while what is known is fresh', asy
   assert.equal((await find(APP))?.app, APP, 'it was read at 6,000')
 })
 
-databaseTest(
+databaseTestOnce(
   'while the database is away, what is known counts for 60 s and no longer; then all goes on',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)

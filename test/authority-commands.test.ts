@@ -1,7 +1,6 @@
 // Test: the authority zone on the command line: a realm is set up, people, keys and cards are handed out, and nothing that was shown is in the database.
 
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -27,6 +26,7 @@ import {
   someKeysHmac,
 } from './authority-zone.ts'
 import { databaseTestOnce, type TestDatabase } from './database.ts'
+import { runProcess, tocsin as run } from './run-command.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 const BIN = join(import.meta.dirname, '../bin/tocsin')
@@ -34,31 +34,13 @@ const API_KEY = /^[\w-]{11}\.[\w-]{43}$/
 const now = () => new Date()
 const TODAY = now().toISOString().slice(0, 10)
 
-interface Finished {
-  readonly status: number
-  readonly out: string
-  readonly err: string
-}
-
-/** Runs a command in a process of its own. @param input its standard input */
-function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv, input: string) {
-  return new Promise<Finished>((resolve) => {
-    const child = execFile(command, args, { env }, (error, out, err) =>
-      resolve({ status: error === null ? 0 : Number(error.code), out, err }),
-    )
-    // One that needs no input may be over before it is written.
-    child.stdin?.on('error', () => undefined).end(input)
-  })
-}
-
 /** The command line on a database of its own, with the realm north and the provider ward. */
 async function commandLine(database: TestDatabase, t: TestContext) {
   const folder = await temporaryFolder(t)
   const { PATH, HOME } = process.env
   const env = { PATH, HOME, TOCSIN_DATABASE_URL: database.url, TOCSIN_DATA: folder }
   const secrets = new Set<string>()
-  const tocsin = (args: readonly string[], input = '') =>
-    run(process.execPath, [BIN, ...args], env, input)
+  const tocsin = (args: readonly string[], input = '') => run(args, env, input)
   /** A command that goes well. @param words separated by spaces @returns its document */
   const done = async (words: string, more: readonly string[] = [], input = '') => {
     const finished = await tocsin([...words.split(' '), ...more, '--json'], input)
@@ -355,7 +337,7 @@ databaseTestOnce('a batch whose cards can not be written does not count', async 
   const make = 'batch make --realm north --provider ward --size 2000 --label May --csv'.split(' ')
   // Blocks of 512 bytes: the disk is full after some hundred cards.
   const args = [process.execPath, BIN, ...make, file]
-  const failed = await run('sh', ['-c', 'ulimit -f 100; exec "$@"', 'sh', ...args], env, '')
+  const failed = await runProcess('sh', ['-c', 'ulimit -f 100; exec "$@"', 'sh', ...args], env, '')
   assert.equal(failed.status, 1)
   assert.match(
     failed.err,

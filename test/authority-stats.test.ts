@@ -29,7 +29,7 @@ import { decodeEvent, erasePart, type NewEvent } from '../src/log/record.ts'
 import { verifyLog } from '../src/log/verify-log.ts'
 import { createLogger } from '../src/operate/logger.ts'
 import { openZones } from '../src/operate/open-zones.ts'
-import { databaseTest, type TestDatabase } from './database.ts'
+import { databaseTestOnce, type TestDatabase } from './database.ts'
 import { asOwner } from './submitting-zone.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
@@ -51,7 +51,7 @@ interface StatZone {
 
 /** A test in a zone whose only projection is that of the counts; log and table must agree at the end. */
 function statTest(name: string, body: (zone: StatZone) => Promise<void>): void {
-  databaseTest(name, async (database, t) => {
+  databaseTestOnce(name, async (database, t) => {
     const folder = await temporaryFolder(t)
     await using zones = await openZones({
       ownerUrl: database.url,

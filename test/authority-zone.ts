@@ -17,7 +17,7 @@ import type { AuthorityZone } from '../src/authorize/zone.ts'
 import { sql } from '../src/db/sql.ts'
 import { verifyLog } from '../src/log/verify-log.ts'
 import { createLogger } from '../src/operate/logger.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { encodeBody, movableClock } from './key-zone.ts'
 import { openAuthorityData, testRealm } from './open-authority-data.ts'
 import { temporaryFolder } from './temporary-folder.ts'
@@ -61,8 +61,8 @@ type ZoneTestBody = (
 export function zoneTest(
   name: string,
   body: ZoneTestBody,
-  // A long table of cases is the same on each server: `databaseTestOnce`.
-  onServers: typeof databaseTest = databaseTest,
+  // On both servers: `databaseTest`.
+  onServers: typeof databaseTestOnce = databaseTestOnce,
 ): void {
   onServers(name, async (database, t) => {
     const clock = movableClock(START)

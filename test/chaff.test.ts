@@ -6,13 +6,13 @@ import { openDatabase, parseAddress } from '../src/db/database.ts'
 import { sql } from '../src/db/sql.ts'
 import { createDecoys } from '../src/http/decoys.ts'
 import { rememberReplies, type ObservedReply } from '../src/operate/chaff.ts'
-import { databaseTest, type TestDatabase } from './database.ts'
+import { databaseTestOnce, type TestDatabase } from './database.ts'
 import { CHAFF, openPhone, type Answer, type HttpPhone } from './http-phone.ts'
 import { startService } from './running-service.ts'
 import { asOwner, nameOf } from './submitting-zone.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
-databaseTest(
+databaseTestOnce(
   'a decoy of each address looks like the success of a real request, from the first one on',
   async (database, t) => {
     await using service = await startService(database.url, await temporaryFolder(t))
@@ -58,7 +58,7 @@ databaseTest(
   },
 )
 
-databaseTest('a decoy is refused where a real request is', async (database, t) => {
+databaseTestOnce('a decoy is refused where a real request is', async (database, t) => {
   await using service = await startService(database.url, await temporaryFolder(t))
   const phone = await openPhone(service)
   for (const path of PATHS)
@@ -83,7 +83,7 @@ databaseTest('a decoy is refused where a real request is', async (database, t) =
   assert.deepEqual(await health.json(), { status: 'ok' })
 })
 
-databaseTest(
+databaseTestOnce(
   'a decoy waits as long as real requests of its address did, and others do not wait for it',
   async (database, t) => {
     await using service = await startService(database.url, await temporaryFolder(t))
@@ -103,7 +103,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'sizes and times of decoys are distributed as those of real requests, refused ones among them',
   async (database, t) => {
     await using service = await startService(database.url, await temporaryFolder(t))

@@ -27,19 +27,30 @@ export function databaseTest(name: string, body: DatabaseTestBody): void {
   for (const server of TEST_SERVERS) testOn(server, name, body)
 }
 
+/** The same in a database that nobody has migrated. */
+export function emptyDatabaseTest(name: string, body: DatabaseTestBody): void {
+  for (const server of TEST_SERVERS) testOn(server, name, body, 'empty')
+}
+
 /**
- * A test that runs on one server only, the last of {@link TEST_SERVERS}: a long one about something else than the database, such as a
- * disk that fails at each of hundreds of writes.
+ * A test that runs on one server only, half of them on each: one about something else than the database, such as commands, or a disk
+ * that fails at each of hundreds of writes. With TOCSIN_TEST_EVERYWHERE it runs on all.
  */
 export function databaseTestOnce(name: string, body: DatabaseTestBody): void {
-  testOn(TEST_SERVERS.at(-1) as TestServer, name, body)
+  if (process.env['TOCSIN_TEST_EVERYWHERE'] !== undefined) return databaseTest(name, body)
+  testOn(TEST_SERVERS[name.length % TEST_SERVERS.length] as TestServer, name, body)
 }
 
 type DatabaseTestBody = (database: TestDatabase, t: TestContext) => Promise<void>
 
-function testOn(server: TestServer, name: string, body: DatabaseTestBody): void {
+function testOn(
+  server: TestServer,
+  name: string,
+  body: DatabaseTestBody,
+  content: 'migrated' | 'empty' = 'migrated',
+): void {
   test(`${name} (${server.name})`, async (t) => {
-    await using database = await createDatabase(await server.url())
+    await using database = await createDatabase(await server.url(), content)
     await body(database, t)
   })
 }

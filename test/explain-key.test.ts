@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { explainKey, type KnownKey } from '../src/publish/explain-key.ts'
 import { publishDue } from '../src/publish/publish-due.ts'
 import { retireStream } from '../src/publish/retire-stream.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { makeKeys, type TestKey } from './key-zone.ts'
 import { readIndex, readPublished } from './published-files.ts'
 import { openPublishingZone, type PublishingZone } from './publishing-zone.ts'
@@ -29,7 +29,7 @@ async function stands(test: PublishingZone, key: TestKey, stream = 'us') {
 
 const one = ([key]: readonly TestKey[]) => key as TestKey
 
-databaseTest(
+databaseTestOnce(
   'a key on its way: embargo, window, age, release, and the way out again',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -66,7 +66,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'keys that are held: how many reports there are, and when they go out at the latest',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -98,7 +98,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a key that is not for a stream: the reason, and what never comes',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -148,7 +148,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'keys that are revised: where the change is, and a revoked one that never was out',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -214,7 +214,7 @@ databaseTest(
   },
 )
 
-databaseTest('a change goes out also with a release that is held', async (database, t) => {
+databaseTestOnce('a change goes out also with a release that is held', async (database, t) => {
   await using test = await openPublishingZone(database, t)
   const { zone, clock } = test
   await test.addStream('us', { hold: 2 })
@@ -241,7 +241,7 @@ databaseTest('a change goes out also with a release that is held', async (databa
   )
 })
 
-databaseTest(
+databaseTestOnce(
   'every file that is named holds the key, every other does not, and keys go out when it was said',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)

@@ -15,7 +15,7 @@ import { createLogger } from '../src/operate/logger.ts'
 import { createExplain, type Explain, type Explanation } from '../src/submit/explain.ts'
 import { addHealthAuthority, setHealthAuthorityDisabled } from '../src/submit/health-authorities.ts'
 import type { PublishReply } from '../src/submit/publish-v1.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { encodeBody, makeAuthority, makeKeys, makeRequest, type TestKey } from './key-zone.ts'
 import { startService } from './running-service.ts'
 import { openSubmittingZone, START, type SubmittingZone } from './submitting-zone.ts'
@@ -88,7 +88,7 @@ async function foretold(town: SubmittingZone, explain: Explain, body: Uint8Array
 
 const ruleOf = ({ rules }: Explanation, name: string) => rules.find(({ rule }) => rule === name)
 
-databaseTest('every refusal is foretold, with the rule that makes it', async (db, t) => {
+databaseTestOnce('every refusal is foretold, with the rule that makes it', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const explain = await explainFor(town)
   const now = town.clock.now()
@@ -240,7 +240,7 @@ databaseTest('every refusal is foretold, with the rule that makes it', async (db
   assert.deepEqual([tooLarge.reply.status, tooLarge.reply.code], [413, 'bad_request'])
 })
 
-databaseTest('each key is told what it is and what becomes of it', async (db, t) => {
+databaseTestOnce('each key is told what it is and what becomes of it', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const explain = await explainFor(town)
   const now = town.clock.now()
@@ -297,7 +297,7 @@ databaseTest('each key is told what it is and what becomes of it', async (db, t)
   assert.equal(ruleOf(explanation, 'known_keys')?.says, '2 new, 1 revised.')
 })
 
-databaseTest('a repetition and another moment are explained as such', async (db, t) => {
+databaseTestOnce('a repetition and another moment are explained as such', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const explain = await explainFor(town)
   const body = await town.body()
@@ -320,7 +320,7 @@ databaseTest('a repetition and another moment are explained as such', async (db,
   assert.equal((await explain(body, { api: 'publish-v1alpha1' })).reply.code, 'bad_request')
 })
 
-databaseTest("keys are judged although the certificate can't be checked", async (db, t) => {
+databaseTestOnce("keys are judged although the certificate can't be checked", async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const explain = await explainFor(town)
   const explanation = await explain(await town.body(undefined, { header: { kid: 'v9' } }))
@@ -336,7 +336,7 @@ databaseTest("keys are judged although the certificate can't be checked", async 
   )
 })
 
-databaseTest('the command and the route of the operator tell the same', async (db, t) => {
+databaseTestOnce('the command and the route of the operator tell the same', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const explain = await explainFor(town)
   const body = await town.body()
@@ -378,7 +378,7 @@ databaseTest('the command and the route of the operator tell the same', async (d
   assert.deepEqual(await stateOf(town), before)
 })
 
-databaseTest("requests are explained on the operator's port alone", async (database, t) => {
+databaseTestOnce("requests are explained on the operator's port alone", async (database, t) => {
   const folder = await temporaryFolder(t)
   await using service = await startService(database.url, folder, { TOCSIN_OPERATOR_PORT: '0' })
   const request = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' }

@@ -11,7 +11,7 @@ import {
   setJwksUrl,
   type HealthAuthority,
 } from '../src/submit/health-authorities.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { makeAuthority, makeKeys, makeRequest, encodeBody } from './key-zone.ts'
 import { startSubmitting } from './submitting-process.ts'
 import { openSubmittingZone, type SubmittingZone } from './submitting-zone.ts'
@@ -48,7 +48,7 @@ const disable = (town: SubmittingZone, app: string, disabled = true) =>
 const setUrl = ({ zone, clock }: SubmittingZone, app: string, url: string | undefined) =>
   zone.db.transaction((tx) => setJwksUrl(tx, zone.writer, app, url, clock.now()))
 
-databaseTest(
+databaseTestOnce(
   'what is registered is listed as it was given, app and regions in one letter case',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -77,7 +77,7 @@ databaseTest(
   },
 )
 
-databaseTest('a change reaches every other process within a second', async (db, t) => {
+databaseTestOnce('a change reaches every other process within a second', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   await using other = await startSubmitting(db.url, town.folder)
   const late = makeAuthority('org.example.late')
@@ -94,7 +94,7 @@ databaseTest('a change reaches every other process within a second', async (db, 
   assert.equal((await submit())?.code, 'unknown_health_authority_id')
 })
 
-databaseTest(
+databaseTestOnce(
   'what can not be registered is refused with a sentence, and nothing changes',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -147,7 +147,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'an authority may have an address for its keys, and with a default region none of its own',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -168,7 +168,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'the address of the keys is set, changed and removed; what is no change makes no event',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -198,7 +198,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'what stands around a public key in its file does not come into the log',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -212,7 +212,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'of two that register the same app at once, one is told that it exists',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)

@@ -7,13 +7,13 @@ import { setTimeout } from 'node:timers/promises'
 import type { Queryable } from '../src/db/database.ts'
 import { watchHealth } from '../src/operate/health.ts'
 import { listStreams } from '../src/publish/streams.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { openPhone } from './http-phone.ts'
 import { startService, type RunningService } from './running-service.ts'
 import { asOwner } from './submitting-zone.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
-databaseTest("a zone's database that is away is named, and only that", async (database, t) => {
+databaseTestOnce("a zone's database that is away is named, and only that", async (database, t) => {
   await using service = await startService(database.url, await temporaryFolder(t))
   for (const zone of ['key', 'authority'] as const) {
     const { user = '' } = service.zones[zone].address
@@ -37,7 +37,7 @@ databaseTest("a zone's database that is away is named, and only that", async (da
   }
 })
 
-databaseTest(
+databaseTestOnce(
   'a stream that can not be signed is told by /readyz until it can, and /health stays well',
   async (database, t) => {
     await using service = await startService(database.url, await temporaryFolder(t))

@@ -12,11 +12,11 @@ import {
 } from '../src/db/binary-array.ts'
 import { openDatabase, parseAddress } from '../src/db/database.ts'
 import { sql } from '../src/db/sql.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { openKeyZone } from './open-key-zone.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
-databaseTest(
+databaseTestOnce(
   'arrays in binary form arrive as they were given, empty ones and nulls too',
   async (database) => {
     await using db = openDatabase(parseAddress(database.url), 'public', 1)
@@ -40,7 +40,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'keys and requests are looked up by index, not by reading the table',
   async (database, t) => {
     await using zone = await openKeyZone(

@@ -12,7 +12,7 @@ import { buildRoutes, type RouteContext } from '../src/http/routes.ts'
 import { sql } from '../src/db/sql.ts'
 import { readHead } from '../src/log/read-events.ts'
 import { addHealthAuthority } from '../src/submit/health-authorities.ts'
-import { databaseTest, type TestDatabase } from './database.ts'
+import { databaseTestOnce, type TestDatabase } from './database.ts'
 import { makeAuthority, makeKeys, makeRequest } from './key-zone.ts'
 import { startService, type RunningService } from './running-service.ts'
 import { temporaryFolder } from './temporary-folder.ts'
@@ -46,56 +46,59 @@ test('the committed OpenAPI document is the one that the routes give', async () 
     assert.ok(addresses.includes(address), `${address} is described`)
 })
 
-databaseTest('every address refuses bad input with a code and a sentence', async (database, t) => {
-  await using service = await startFor(database, t)
-  const document = (await (await fetch(`${service.url}/openapi.json`)).json()) as OpenApi
-  const addresses = Object.entries(document.paths).flatMap(([path, operations]) =>
-    Object.entries(operations).flatMap(([name, operation]) => {
-      const method = name.toUpperCase()
-      // What has no body is refused for its path or its key alone.
-      return operation.requestBody === undefined
-        ? []
-        : [{ method, path, schema: bodySchema(operation) }]
-    }),
-  )
-  const withBodies = routesOf()
-    .flatMap(({ methods, url, requestBody }) =>
-      requestBody ? methods.map((each) => `${each} ${url}`) : [],
+databaseTestOnce(
+  'every address refuses bad input with a code and a sentence',
+  async (database, t) => {
+    await using service = await startFor(database, t)
+    const document = (await (await fetch(`${service.url}/openapi.json`)).json()) as OpenApi
+    const addresses = Object.entries(document.paths).flatMap(([path, operations]) =>
+      Object.entries(operations).flatMap(([name, operation]) => {
+        const method = name.toUpperCase()
+        // What has no body is refused for its path or its key alone.
+        return operation.requestBody === undefined
+          ? []
+          : [{ method, path, schema: bodySchema(operation) }]
+      }),
     )
-    .map((address) => address.replaceAll(/:(\w+)/g, '{$1}'))
-  assert.deepEqual(
-    addresses.map(({ method, path }) => `${method} ${path}`).sort(),
-    withBodies.sort(),
-  )
-  assert.ok(addresses.length > 15, 'the table has them')
-  const operatorKey = await addOperator(
-    { ...service.zones.key, masterKey: service.zones.masterKey },
-    { name: 'ann', role: 'correct' },
-    'command',
-    service.clock.now(),
-  )
-  const before = await changes(service)
-  for (const { method, path, schema } of addresses)
-    for (const [what, request] of badRequests(schema)) {
-      if (what === 'an empty object' && ASKS_NOTHING.includes(path)) continue
-      const response = await fetch(`${service.url}${path.replaceAll(/\{\w+\}/g, 'nothing')}`, {
-        method,
-        ...request,
-        headers: { 'x-api-key': apiKeyFor(service, path, operatorKey), ...request.headers },
-      })
-      const body = (await response.json()) as Record<string, unknown>
-      const told = `${method} ${path}, ${what}: ${response.status} ${JSON.stringify({ ...body, padding: '' })}`
-      assert.ok(response.status >= 400 && response.status < 500, told)
-      if (path.startsWith('/api/')) assert.notEqual(response.status, 401, told)
-      assert.match(String(body['code'] ?? body['errorCode']), /^[a-z_]*$/, told)
-      assert.match(String(body['error']), /^[^{}]{10,400}$/, told)
-      if (path === '/v1/publish')
-        assert.match(response.headers.get('tocsin-tracking-id') ?? '', /^[0-9a-f]{32}$/, told)
-    }
-  assert.deepEqual(await changes(service), before, 'nothing was changed in either zone')
-})
+    const withBodies = routesOf()
+      .flatMap(({ methods, url, requestBody }) =>
+        requestBody ? methods.map((each) => `${each} ${url}`) : [],
+      )
+      .map((address) => address.replaceAll(/:(\w+)/g, '{$1}'))
+    assert.deepEqual(
+      addresses.map(({ method, path }) => `${method} ${path}`).sort(),
+      withBodies.sort(),
+    )
+    assert.ok(addresses.length > 15, 'the table has them')
+    const operatorKey = await addOperator(
+      { ...service.zones.key, masterKey: service.zones.masterKey },
+      { name: 'ann', role: 'correct' },
+      'command',
+      service.clock.now(),
+    )
+    const before = await changes(service)
+    for (const { method, path, schema } of addresses)
+      for (const [what, request] of badRequests(schema)) {
+        if (what === 'an empty object' && ASKS_NOTHING.includes(path)) continue
+        const response = await fetch(`${service.url}${path.replaceAll(/\{\w+\}/g, 'nothing')}`, {
+          method,
+          ...request,
+          headers: { 'x-api-key': apiKeyFor(service, path, operatorKey), ...request.headers },
+        })
+        const body = (await response.json()) as Record<string, unknown>
+        const told = `${method} ${path}, ${what}: ${response.status} ${JSON.stringify({ ...body, padding: '' })}`
+        assert.ok(response.status >= 400 && response.status < 500, told)
+        if (path.startsWith('/api/')) assert.notEqual(response.status, 401, told)
+        assert.match(String(body['code'] ?? body['errorCode']), /^[a-z_]*$/, told)
+        assert.match(String(body['error']), /^[^{}]{10,400}$/, told)
+        if (path === '/v1/publish')
+          assert.match(response.headers.get('tocsin-tracking-id') ?? '', /^[0-9a-f]{32}$/, told)
+      }
+    assert.deepEqual(await changes(service), before, 'nothing was changed in either zone')
+  },
+)
 
-databaseTest('an address says which methods it takes', async (database, t) => {
+databaseTestOnce('an address says which methods it takes', async (database, t) => {
   await using service = await startFor(database, t)
   for (const [method, path, allowed] of [
     ['GET', '/v1/publish', 'POST'],
@@ -112,7 +115,7 @@ databaseTest('an address says which methods it takes', async (database, t) => {
   assert.deepEqual(Object.keys((await unknown.json()) as object).sort(), ['code', 'error'])
 })
 
-databaseTest(
+databaseTestOnce(
   'a body that ends early changes nothing and hurts nobody else',
   async (database, t) => {
     await using service = await startFor(database, t)
@@ -139,22 +142,25 @@ databaseTest(
   },
 )
 
-databaseTest('whoever asks much and reads nothing loses the connection', async (database, t) => {
-  await using service = await startFor(database, t)
-  const { port } = new URL(service.url)
-  const socket = connect(Number(port), '127.0.0.1').on('error', () => undefined)
-  let answers = 0
-  socket.setEncoding('latin1').on('data', (text: string) => {
-    answers += text.split('HTTP/1.1 200').length - 1
-  })
-  socket.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(500))
-  const closed = new Promise((resolve) => socket.once('close', () => resolve(true)))
-  assert.ok(await Promise.race([closed, setTimeout(5_000, false)]), 'the connection is closed')
-  assert.ok(answers <= 32, `${answers} answers`)
-  assert.equal((await fetch(`${service.url}/livez`)).status, 200)
-})
+databaseTestOnce(
+  'whoever asks much and reads nothing loses the connection',
+  async (database, t) => {
+    await using service = await startFor(database, t)
+    const { port } = new URL(service.url)
+    const socket = connect(Number(port), '127.0.0.1').on('error', () => undefined)
+    let answers = 0
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      answers += text.split('HTTP/1.1 200').length - 1
+    })
+    socket.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(500))
+    const closed = new Promise((resolve) => socket.once('close', () => resolve(true)))
+    assert.ok(await Promise.race([closed, setTimeout(5_000, false)]), 'the connection is closed')
+    assert.ok(answers <= 32, `${answers} answers`)
+    assert.equal((await fetch(`${service.url}/livez`)).status, 200)
+  },
+)
 
-databaseTest(
+databaseTestOnce(
   'a full queue is refused with 503 and Retry-After, and nobody else is hurt',
   async (database, t) => {
     const folder = await temporaryFolder(t)
@@ -192,7 +198,7 @@ databaseTest(
   },
 )
 
-databaseTest('health, the page at / and the description answer', async (database, t) => {
+databaseTestOnce('health, the page at / and the description answer', async (database, t) => {
   await using service = await startFor(database, t)
   for (const path of ['/health', '/livez', '/readyz']) {
     const response = await fetch(`${service.url}${path}`)

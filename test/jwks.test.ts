@@ -25,7 +25,7 @@ import {
   type KeyRefreshContext,
   type RefreshAttempt,
 } from '../src/submit/refresh-keys.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { makeOfferedKey, startJwksServer, type JwksServer } from './jwks-server.ts'
 import { encodeBody, makeKeys, makeRequest } from './key-zone.ts'
 import { asOwner, openSubmittingZone, type SubmittingZone } from './submitting-zone.ts'
@@ -202,7 +202,7 @@ async function openRefresh(town: SubmittingZone, server: JwksServer) {
   }
 }
 
-databaseTest(
+databaseTestOnce(
   'new keys count from now on, one that vanished is revoked, one that returns is reinstated',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -246,7 +246,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a certificate counts once its key was fetched, and no longer when it vanished',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -276,7 +276,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'keys that a command added or revoked are left alone, until a command says otherwise',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -308,7 +308,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a public key that is offered under two kids is revoked under both, and stays so under a third',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -332,7 +332,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a bad answer changes nothing, counts as a failure and is told once, without a word of it',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -398,7 +398,7 @@ databaseTest(
   },
 )
 
-databaseTest('what is fetched while the database is away is no success', async (db, t) => {
+databaseTestOnce('what is fetched while the database is away is no success', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   await using server = await startJwksServer()
   await using refresh = await openRefresh(town, server)
@@ -412,7 +412,7 @@ databaseTest('what is fetched while the database is away is no success', async (
   assert.deepEqual(await refresh.state(), ['a'])
 })
 
-databaseTest(
+databaseTestOnce(
   'an address is asked every two minutes, by one process at a time; another takes over',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -448,7 +448,7 @@ databaseTest(
 const setUrl = ({ zone, clock }: SubmittingZone, url: string | undefined) =>
   zone.db.transaction((tx) => setJwksUrl(tx, zone.writer, APP, url, clock.now()))
 
-databaseTest(
+databaseTestOnce(
   'a new address is asked at the next look, the old one never again; without one the keys stay',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -477,7 +477,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'what an address answers once it is changed or removed counts no longer',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -500,7 +500,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'the failure of a new address is told, also when the old one had failed alike',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -524,7 +524,7 @@ databaseTest(
   },
 )
 
-databaseTest('a process that stops does not wait for a slow address', async (db, t) => {
+databaseTestOnce('a process that stops does not wait for a slow address', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   await using server = await startJwksServer()
   await using refresh = await openRefresh(town, server)

@@ -12,7 +12,7 @@ import { decodeEvent } from '../src/log/record.ts'
 import { verifyLog } from '../src/log/verify-log.ts'
 import { followFeed } from '../src/verify/follow-feed.ts'
 import { createMatcher } from '../src/verify/match.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { startService, type RunningService } from './running-service.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
@@ -33,7 +33,7 @@ interface Journey {
   reply?: Response
 }
 
-databaseTest('the life of a key is what its page says', async (database, t) => {
+databaseTestOnce('the life of a key is what its page says', async (database, t) => {
   const steps = [...PAGE.matchAll(/^## \d+\. (.*)$/gm)].map((match) => match[1] ?? '')
   assert.deepEqual(steps, Object.keys(STEPS), 'the page and this test tell the same steps')
   for (const [, file = ''] of PAGE.matchAll(/- File: `([^`]+)`/g))

@@ -34,7 +34,7 @@ import { packSeqs } from '../src/submit/marks.ts'
 import { eraseDue } from '../src/submit/retention.ts'
 import type { StandingAtPoint, UndoneCorrections } from '../src/submit/undone-corrections.ts'
 import { historyTest } from './authority-history.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { makeAuthority } from './key-zone.ts'
 import { openPublishingZone } from './publishing-zone.ts'
 
@@ -184,7 +184,7 @@ test('the header of the archive is what the page says, and what is written; the 
   assert.deepEqual(listed, Object.keys(archiveHeader as object).sort())
 })
 
-databaseTest(
+databaseTestOnce(
   'the page names every type of event of the key zone and every field of it',
   async (db, t) => {
     await using town = await openPublishingZone(db, t)

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openApiDocument } from '../src/http/openapi.ts'
 import { readHead } from '../src/log/read-events.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { CHAFF, openPhone, type Answer } from './http-phone.ts'
 import { startService, type RunningService } from './running-service.ts'
 import { temporaryFolder } from './temporary-folder.ts'
@@ -40,7 +40,7 @@ test('every API says in its description that it may be closed', async () => {
     assert.ok(operation.responses['429'], `${method} ${path}`)
 })
 
-databaseTest(
+databaseTestOnce(
   'in maintenance every API answers 429 in its own shape, and changes nothing',
   async (database, t) => {
     await using service = await startClosed(database.url, await temporaryFolder(t))
@@ -61,7 +61,7 @@ databaseTest(
   },
 )
 
-databaseTest('in maintenance a decoy is told the same as anybody', async (database, t) => {
+databaseTestOnce('in maintenance a decoy is told the same as anybody', async (database, t) => {
   await using service = await startClosed(database.url, await temporaryFolder(t))
   const phone = await openPhone(service)
   for (const path of ['/v1/publish', '/api/verify', '/api/certificate']) {
@@ -74,7 +74,7 @@ databaseTest('in maintenance a decoy is told the same as anybody', async (databa
   }
 })
 
-databaseTest('maintenance comes before whatever else is wrong', async (database, t) => {
+databaseTestOnce('maintenance comes before whatever else is wrong', async (database, t) => {
   await using service = await startClosed(database.url, await temporaryFolder(t))
   const phone = await openPhone(service)
   const types = ['text/plain', 'application/json charset=utf-8', 'x']
@@ -89,7 +89,7 @@ databaseTest('maintenance comes before whatever else is wrong', async (database,
   assert.deepEqual([other.status, other.headers.get('allow')], [405, 'POST'])
 })
 
-databaseTest('in maintenance downloads, pages and health go on', async (database, t) => {
+databaseTestOnce('in maintenance downloads, pages and health go on', async (database, t) => {
   await using service = await startClosed(database.url, await temporaryFolder(t))
   for (const path of ['/health', '/livez', '/readyz']) {
     const response = await fetch(`${service.url}${path}`)

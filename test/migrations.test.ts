@@ -10,7 +10,7 @@ import { dumpFreshSchema } from '../scripts/dump-schema.ts'
 import { parseAddress } from '../src/db/database.ts'
 import { migrate, readMigrations, type Migration } from '../src/db/migrate.ts'
 import { ZONES, type Zone } from '../src/db/zones.ts'
-import { databaseTest, type TestDatabase } from './database.ts'
+import { emptyDatabaseTest, type TestDatabase } from './database.ts'
 import { startSubmitting } from './submitting-process.ts'
 import { asOwner } from './submitting-zone.ts'
 import { temporaryFolder } from './temporary-folder.ts'
@@ -58,14 +58,14 @@ test('a file that is not named like a migration is refused, not passed over', as
   }
 })
 
-databaseTest(
+emptyDatabaseTest(
   'the schema is the committed one: after a change run `npm run schema`',
   async (db, t) => {
     assert.equal(await dumpFreshSchema(db.url, await temporaryFolder(t)), await committed())
   },
 )
 
-databaseTest(
+emptyDatabaseTest(
   'twenty that start at once on an empty database all succeed, four of them in processes of their own',
   async (db, t) => {
     const folder = await temporaryFolder(t)
@@ -90,7 +90,7 @@ databaseTest(
   },
 )
 
-databaseTest('twenty that bring a new migration at once apply it once', async (db) => {
+emptyDatabaseTest('twenty that bring a new migration at once apply it once', async (db) => {
   await migrateIn(db)
   const added = makeMigration('create table added (n integer); insert into added values (1);')
   const brought = [...(await readMigrations()), added]
@@ -101,7 +101,7 @@ databaseTest('twenty that bring a new migration at once apply it once', async (d
   assert.deepEqual(rows, [{ n: 1 }, { n: 1 }])
 })
 
-databaseTest('a database of a later version is refused, and stays as it was', async (db) => {
+emptyDatabaseTest('a database of a later version is refused, and stays as it was', async (db) => {
   const known = await readMigrations()
   await migrateIn(db, [...known, makeMigration('create table later ();')])
   const before = await traces(db)
@@ -109,7 +109,7 @@ databaseTest('a database of a later version is refused, and stays as it was', as
   assert.deepEqual(await traces(db), before)
 })
 
-databaseTest(
+emptyDatabaseTest(
   'a migration that was applied and changed since is refused, and nothing is applied',
   async (db) => {
     const known = await readMigrations()
@@ -125,7 +125,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+emptyDatabaseTest(
   'a migration that fails half way leaves nothing, in neither zone, and those before it stay',
   async (db) => {
     const known = await readMigrations()
@@ -146,7 +146,7 @@ databaseTest(
   },
 )
 
-databaseTest('migrating again does nothing', async (db) => {
+emptyDatabaseTest('migrating again does nothing', async (db) => {
   await migrateIn(db)
   const before = await traces(db)
   assert.ok(before.includes('key_zone.event') && before.includes('authority_zone.event'))

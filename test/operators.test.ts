@@ -13,7 +13,7 @@ import {
 } from '../src/correct/operators.ts'
 import { sql } from '../src/db/sql.ts'
 import type { TocsinError } from '../src/errors.ts'
-import { databaseTest, databaseTestOnce, type TestDatabase } from './database.ts'
+import { databaseTestOnce, type TestDatabase } from './database.ts'
 import { movableClock } from './key-zone.ts'
 import { openKeyZone } from './open-key-zone.ts'
 import { verifyLog } from '../src/log/verify-log.ts'
@@ -38,7 +38,7 @@ async function openDesk(database: TestDatabase, t: TestContext) {
 
 const UNAUTHORIZED = { code: 'unauthorized' satisfies TocsinError['code'] }
 
-databaseTest('a key opens what its role opens, and nothing else does', async (database, t) => {
+databaseTestOnce('a key opens what its role opens, and nothing else does', async (database, t) => {
   await using desk = await openDesk(database, t)
   const { zone, now, here } = desk
   const looker = await addOperator(zone, { name: 'lab-7', role: 'look' }, 'command', now())
@@ -54,34 +54,37 @@ databaseTest('a key opens what its role opens, and nothing else does', async (da
     await assert.rejects(here(sent, 'look'), { ...UNAUTHORIZED, message: /X-API-Key/ }, sent)
 })
 
-databaseTest('a revoked key opens nothing a second later, in any process', async (database, t) => {
-  await using desk = await openDesk(database, t)
-  const { zone, now, here, there } = desk
-  const first = await addOperator(zone, { name: 'ann', role: 'correct' }, 'command', now())
-  // A process that has read the operators hears of a new one at once, of a revoked one within a second.
-  for (const admit of [here, there]) assert.equal((await admit(first, 'look')).name, 'ann')
-  await revokeOperator(zone, 'ann', 'command', now())
-  await setTimeout(1000)
-  for (const admit of [here, there]) await assert.rejects(admit(first, 'look'), UNAUTHORIZED)
-  const second = await addOperator(zone, { name: 'ann', role: 'look' }, 'command', now())
-  for (const admit of [here, there]) {
-    assert.equal((await admit(second, 'look')).role, 'look')
-    await assert.rejects(admit(first, 'look'), UNAUTHORIZED)
-  }
-  // Once more changes nothing.
-  await revokeOperator(zone, 'ann', 'command', now())
-  await revokeOperator(zone, 'ann', 'command', now())
-  const { rows } = await zone.db.query<{ type: string }>(
-    sql`select type from event where type like 'operator.%' order by seq`,
-  )
-  assert.deepEqual(
-    rows.map(({ type }) => type),
-    ['operator.added', 'operator.revoked', 'operator.added', 'operator.revoked'],
-  )
-  assert.deepEqual((await verifyLog(zone.db, zone.writer.projections)).problems, [])
-})
+databaseTestOnce(
+  'a revoked key opens nothing a second later, in any process',
+  async (database, t) => {
+    await using desk = await openDesk(database, t)
+    const { zone, now, here, there } = desk
+    const first = await addOperator(zone, { name: 'ann', role: 'correct' }, 'command', now())
+    // A process that has read the operators hears of a new one at once, of a revoked one within a second.
+    for (const admit of [here, there]) assert.equal((await admit(first, 'look')).name, 'ann')
+    await revokeOperator(zone, 'ann', 'command', now())
+    await setTimeout(1000)
+    for (const admit of [here, there]) await assert.rejects(admit(first, 'look'), UNAUTHORIZED)
+    const second = await addOperator(zone, { name: 'ann', role: 'look' }, 'command', now())
+    for (const admit of [here, there]) {
+      assert.equal((await admit(second, 'look')).role, 'look')
+      await assert.rejects(admit(first, 'look'), UNAUTHORIZED)
+    }
+    // Once more changes nothing.
+    await revokeOperator(zone, 'ann', 'command', now())
+    await revokeOperator(zone, 'ann', 'command', now())
+    const { rows } = await zone.db.query<{ type: string }>(
+      sql`select type from event where type like 'operator.%' order by seq`,
+    )
+    assert.deepEqual(
+      rows.map(({ type }) => type),
+      ['operator.added', 'operator.revoked', 'operator.added', 'operator.revoked'],
+    )
+    assert.deepEqual((await verifyLog(zone.db, zone.writer.projections)).problems, [])
+  },
+)
 
-databaseTest('a name is taken once, however many ask for it', async (database, t) => {
+databaseTestOnce('a name is taken once, however many ask for it', async (database, t) => {
   await using desk = await openDesk(database, t)
   const { zone, now, here } = desk
   const asked = await Promise.allSettled(
@@ -103,7 +106,7 @@ databaseTest('a name is taken once, however many ask for it', async (database, t
   assert.equal((await listOperators(zone.db)).length, 1)
 })
 
-databaseTest('what is stored of a key opens nothing', async (database, t) => {
+databaseTestOnce('what is stored of a key opens nothing', async (database, t) => {
   await using desk = await openDesk(database, t)
   const { zone, now, here } = desk
   const key = await addOperator(zone, { name: 'ann', role: 'correct' }, 'command', now())

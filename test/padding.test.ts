@@ -9,7 +9,7 @@ import { publishDue } from '../src/publish/publish-due.ts'
 import { settlePadding } from '../src/publish/settle-padding.ts'
 import { matchReport, matchType } from '../src/publish/stream-filter.ts'
 import { listStreams } from '../src/publish/streams.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { makeKeys, type TestKey } from './key-zone.ts'
 import { uploadHour } from './padding-population.ts'
 import {
@@ -24,7 +24,7 @@ import { seededRandom } from './seeded-random.ts'
 const HOUR = 3600
 const RANDOM = seededRandom(7)
 
-databaseTest('a window with few keys is filled up, the same in all streams', async (db, t) => {
+databaseTestOnce('a window with few keys is filled up, the same in all streams', async (db, t) => {
   await using town = await openPublishingZone(db, t)
   await town.addAuthority('org.example.north', ['CA'])
   await town.addStream('us', { minimum: 300 })
@@ -43,7 +43,7 @@ databaseTest('a window with few keys is filled up, the same in all streams', asy
   await assertLogIsClean(town)
 })
 
-databaseTest(
+databaseTestOnce(
   'once settled, nothing is added; a window without a key stays empty',
   async (db, t) => {
     await using town = await openPublishingZone(db, t)
@@ -65,7 +65,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a publisher that loses its lock half way leaves what the next one goes on with',
   async (db, t) => {
     await using town = await openPublishingZone(db, t)
@@ -87,7 +87,7 @@ databaseTest(
   },
 )
 
-databaseTest('after a downtime every window is padded that has a key', async (db, t) => {
+databaseTestOnce('after a downtime every window is padded that has a key', async (db, t) => {
   await using town = await openPublishingZone(db, t)
   await town.addStream('us', { minimum: 300 })
   await town.addStream('long', { minimum: 300, period: 4 * HOUR })
@@ -103,24 +103,27 @@ databaseTest('after a downtime every window is padded that has a key', async (db
   assert.deepEqual(await publishedKeys(town, 'us'), await publishedKeys(town, 'long'))
 })
 
-databaseTest('a window that is held is not padded, until it is held no longer', async (db, t) => {
-  await using town = await openPublishingZone(db, t)
-  await town.addStream('us', { hold: 2, minimum: 200 })
-  await town.upload()
-  for (let hour = 1; hour < 24; hour++) await publishAfter(town, HOUR)
-  assert.equal((await readPadding(town)).keys.size, 0)
-  assert.deepEqual(await publishedKeys(town, 'us'), [])
-  await publishAfter(town, HOUR)
-  const [file = [], ...others] = await publishedKeys(town, 'us')
-  assert.ok(file.length >= 200)
-  assert.deepEqual(others, [])
-  await town.upload()
-  await town.upload()
-  await publishAfter(town, HOUR)
-  assert.ok(((await publishedKeys(town, 'us'))[1]?.length ?? 0) >= 200)
-})
+databaseTestOnce(
+  'a window that is held is not padded, until it is held no longer',
+  async (db, t) => {
+    await using town = await openPublishingZone(db, t)
+    await town.addStream('us', { hold: 2, minimum: 200 })
+    await town.upload()
+    for (let hour = 1; hour < 24; hour++) await publishAfter(town, HOUR)
+    assert.equal((await readPadding(town)).keys.size, 0)
+    assert.deepEqual(await publishedKeys(town, 'us'), [])
+    await publishAfter(town, HOUR)
+    const [file = [], ...others] = await publishedKeys(town, 'us')
+    assert.ok(file.length >= 200)
+    assert.deepEqual(others, [])
+    await town.upload()
+    await town.upload()
+    await publishAfter(town, HOUR)
+    assert.ok(((await publishedKeys(town, 'us'))[1]?.length ?? 0) >= 200)
+  },
+)
 
-databaseTest('nothing is padded that a stream of the family has published', async (db, t) => {
+databaseTestOnce('nothing is padded that a stream of the family has published', async (db, t) => {
   await using town = await openPublishingZone(db, t)
   await uploadAndPublish(town, 24)
   const both = { inputRegions: ['US', 'MX'], minimum: 400 }
@@ -154,7 +157,7 @@ databaseTest('nothing is padded that a stream of the family has published', asyn
   await assertLogIsClean(town)
 })
 
-databaseTest(
+databaseTestOnce(
   'the past of a new stream is padded with what others have not published',
   async (db, t) => {
     await using town = await openPublishingZone(db, t)
@@ -175,7 +178,7 @@ databaseTest(
   },
 )
 
-databaseTest('padding for a long window is spread over the short ones', async (db, t) => {
+databaseTestOnce('padding for a long window is spread over the short ones', async (db, t) => {
   await using town = await openPublishingZone(db, t)
   const everywhere = ['CA', 'MX', 'US']
   await town.addStream('hour', { inputRegions: everywhere, minimum: 1_500 })
@@ -187,7 +190,7 @@ databaseTest('padding for a long window is spread over the short ones', async (d
   assert.ok(((await publishedKeys(town, 'long'))[0]?.length ?? 0) >= 1_500)
 })
 
-databaseTest(
+databaseTestOnce(
   'padding is no report: an upload of its key, statistics and a withdrawal see none',
   async (db, t) => {
     await using town = await openPublishingZone(db, t)
@@ -216,7 +219,7 @@ databaseTest(
   },
 )
 
-databaseTest('what a stream publishes is what its SQL says', async (db, t) => {
+databaseTestOnce('what a stream publishes is what its SQL says', async (db, t) => {
   await using town = await openPublishingZone(db, t)
   const random = seededRandom(3)
   await uploadHour(town.zone, now(town), random)

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { AUTHORITY_ROWS, SETTINGS_ROWS } from './publish-corpus/authority-rows.ts'
 import { CERTIFICATE_ROWS } from './publish-corpus/certificate-rows.ts'
 import { JSON_ROWS } from './publish-corpus/json-rows.ts'
@@ -39,7 +39,7 @@ test('the corpus says everything once', () => {
   )
 })
 
-databaseTest('every row of the corpus holds', async (database, t) => {
+databaseTestOnce('every row of the corpus holds', async (database, t) => {
   await using service = await startService(database.url, await temporaryFolder(t))
   const corpus = await openCorpus(service)
   for (const [chapter, rows] of Object.entries(CHAPTERS))
@@ -48,7 +48,7 @@ databaseTest('every row of the corpus holds', async (database, t) => {
     })
 })
 
-databaseTest('every row about settings holds', async (database, t) => {
+databaseTestOnce('every row about settings holds', async (database, t) => {
   const settings = { TOCSIN_DEFAULT_REGION: 'zz', TOCSIN_PARTIAL_REVISIONS: 'true' }
   await using service = await startService(database.url, await temporaryFolder(t), settings)
   const corpus = await openCorpus(service)

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { sql } from '../src/db/sql.ts'
 import { createPublisher, publishDue, type PublisherContext } from '../src/publish/publish-due.ts'
 import { takePublisherLock } from '../src/publish/publisher-lock.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { afterCalls } from './intercept.ts'
 import { readIndex } from './published-files.ts'
 import {
@@ -26,7 +26,7 @@ const HOUR = 3600
 const LOSE_LOCK = `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'
   and database = (select oid from pg_database where datname = current_database())`
 
-databaseTest(
+databaseTestOnce(
   'only one takes the lock; whoever waits gets it when the first lets go',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -49,7 +49,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a lock whose session ended is noticed when it is asked for, and can be taken again',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -72,7 +72,7 @@ async function countVisible({ zone }: PublishingZone): Promise<[number, number, 
   ]
 }
 
-databaseTest(
+databaseTestOnce(
   'a publisher that loses its lock in the middle of a run publishes nothing more',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -127,7 +127,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'of three processes whose clocks differ one publishes and nothing is made twice; when it is killed, or its lock is cut off, another takes over',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -185,7 +185,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'two that both believe to lead, because a lock was lost the moment after it was asked for, record no release twice and put no other bytes',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)

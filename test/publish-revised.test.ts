@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import type { ReportType } from '../src/format/report-type.ts'
 import { publishDue } from '../src/publish/publish-due.ts'
-import { databaseTest, type TestDatabase } from './database.ts'
+import { databaseTestOnce, type TestDatabase } from './database.ts'
 import { makeKeys, type TestAuthority, type TestKey } from './key-zone.ts'
 import { readIndex, readPublished, type PublishedKey } from './published-files.ts'
 import {
@@ -62,7 +62,7 @@ async function open(database: TestDatabase, t: TestContext, settings: StreamSett
   }
 }
 
-databaseTest(
+databaseTestOnce(
   'a published key that is revised is told once, with its new type, onset and risk',
   async (database, t) => {
     await using test = await open(database, t)
@@ -95,7 +95,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a key revised before it was published appears once, in its final state; a revoked one nowhere',
   async (database, t) => {
     await using test = await open(database, t)
@@ -114,7 +114,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'after a downtime a key that was revised meanwhile appears once, though its windows are two',
   async (database, t) => {
     await using test = await open(database, t)
@@ -129,7 +129,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a key in embargo that is revised goes out once, when its embargo ends',
   async (database, t) => {
     await using test = await open(database, t)
@@ -144,7 +144,7 @@ databaseTest(
   },
 )
 
-databaseTest('a published key that is revoked is told as REVOKED', async (database, t) => {
+databaseTestOnce('a published key that is revoked is told as REVOKED', async (database, t) => {
   await using test = await open(database, t)
   const [key] = makeKeys(test.clock.now(), 1) as [TestKey]
   const revise = await test.report([key], 'likely')
@@ -157,7 +157,7 @@ databaseTest('a published key that is revoked is told as REVOKED', async (databa
   ])
 })
 
-databaseTest(
+databaseTestOnce(
   'a stream of one report type brings a key once it has that type, and tells what becomes of it then',
   async (database, t) => {
     await using test = await open(database, t, { reportTypes: [CONFIRMED] })
@@ -176,7 +176,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a revision by an authority of another region reaches every stream that published the key, and those of its regions',
   async (database, t) => {
     await using test = await open(database, t)

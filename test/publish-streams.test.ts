@@ -8,7 +8,7 @@ import type { ReportType } from '../src/format/report-type.ts'
 import { publishDue } from '../src/publish/publish-due.ts'
 import { makeSigningKey } from '../src/publish/signer.ts'
 import { updateStream, type StreamKey } from '../src/publish/streams.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { makeKeys } from './key-zone.ts'
 import { digestFolder, readIndex, readPublished } from './published-files.ts'
 import {
@@ -23,7 +23,7 @@ import {
 const EIGHT = Date.UTC(2026, 2, 10, 8) / 1000
 const HOUR = 3600
 
-databaseTest(
+databaseTestOnce(
   'each stream publishes what its regions, travelers and report types say',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -87,7 +87,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'more keys than the maximum go into several full files, each single, with times of its own',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -132,7 +132,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a window with too few reports waits for more, and its keys go out with the next one',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -158,7 +158,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a window is held for a day at the most, and corrections are never held',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -202,7 +202,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'while signing keys rotate both sign, and each window is signed by the keys of its end',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -250,7 +250,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a last file has its minimum of new keys, and the revised ones come behind them',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -279,7 +279,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'what changed in a configuration makes no key known that was not, and loses no correction',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -325,7 +325,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a stream can not end where its newest window is held: its keys would never come out',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)

@@ -14,7 +14,7 @@ import {
   PUBLISH_V1ALPHA1,
 } from '../src/submit/publish-v1alpha1.ts'
 import { reportContent } from '../src/submit/report.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { encodeBody, makeAuthority, makeKeys, makeRequest } from './key-zone.ts'
 import { startService } from './running-service.ts'
 import { register } from './stats-zone.ts'
@@ -81,7 +81,7 @@ test('a request of the earlier API means what one of v1 does', () => {
     assert.throws(() => parse({ ...fields, ...wrong }), { code: 'bad_request', message: sentence })
 })
 
-databaseTest('a report of the earlier API is stored as any other', async (db, t) => {
+databaseTestOnce('a report of the earlier API is stored as any other', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const now = town.clock.now()
   const submit = (fields: Record<string, unknown>) =>
@@ -118,7 +118,7 @@ databaseTest('a report of the earlier API is stored as any other', async (db, t)
   assert.deepEqual(await town.problems(), [])
 })
 
-databaseTest('keys are published in the regions that the request names', async (db, t) => {
+databaseTestOnce('keys are published in the regions that the request names', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const authority = { ...makeAuthority('org.example.wide'), regions: ['US-CA', 'US-NY', 'US-WA'] }
   await register(town, authority)
@@ -209,7 +209,7 @@ test('a decoy has the fields of a success, and is as long as it should be', () =
   assert.deepEqual(Object.keys(short), ['padding'])
 })
 
-databaseTest('POST / is served when it is switched on, without codes', async (database, t) => {
+databaseTestOnce('POST / is served when it is switched on, without codes', async (database, t) => {
   const folder = await temporaryFolder(t)
   await using service = await startService(database.url, folder, { TOCSIN_V1ALPHA1: 'true' })
 
@@ -266,7 +266,7 @@ databaseTest('POST / is served when it is switched on, without codes', async (da
   assert.equal(document.paths['/']?.['post']?.operationId, 'publishEarlier')
 })
 
-databaseTest('POST / is no address by default', async (database, t) => {
+databaseTestOnce('POST / is no address by default', async (database, t) => {
   await using service = await startService(database.url, await temporaryFolder(t))
   const response = await fetch(service.url, { method: 'POST', body: '{}' })
   assert.deepEqual([response.status, response.headers.get('allow')], [405, 'GET, HEAD'])

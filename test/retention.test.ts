@@ -9,7 +9,7 @@ import { decodeEvent } from '../src/log/record.ts'
 import { createPublisher, publishDue } from '../src/publish/publish-due.ts'
 import { updateStream, type StreamChanges } from '../src/publish/streams.ts'
 import { retireStream } from '../src/publish/retire-stream.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { intercept } from './intercept.ts'
 import { makeKeys } from './key-zone.ts'
 import { digestFolder, readIndex } from './published-files.ts'
@@ -45,7 +45,7 @@ async function leavingEvents({ zone }: PublishingZone) {
   return found
 }
 
-databaseTest(
+databaseTestOnce(
   'a file leaves the index when its retention is over, and the store an hour and a grain later',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -87,7 +87,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'the present retention counts: a shorter one takes files out at once, a longer one brings none back',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -108,7 +108,7 @@ databaseTest(
   },
 )
 
-databaseTest('files of a stream that has ended leave, too', async (database, t) => {
+databaseTestOnce('files of a stream that has ended leave, too', async (database, t) => {
   await using test = await openPublishingZone(database, t)
   const { zone, clock } = test
   await test.addStream('us', { retention: DAY })
@@ -125,7 +125,7 @@ databaseTest('files of a stream that has ended leave, too', async (database, t) 
   ])
 })
 
-databaseTest(
+databaseTestOnce(
   'a path never comes back, not even under another configuration',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -150,7 +150,7 @@ databaseTest(
   },
 )
 
-databaseTest('a run in which nothing leaves asks the store nothing', async (database, t) => {
+databaseTestOnce('a run in which nothing leaves asks the store nothing', async (database, t) => {
   await using test = await openPublishingZone(database, t)
   const { zone, clock } = test
   await test.addStream('us', { retention: DAY })
@@ -166,7 +166,7 @@ databaseTest('a run in which nothing leaves asks the store nothing', async (data
   assert.deepEqual(calls, ['putMutable', 'putMutable'], 'the first of both has left the index')
 })
 
-databaseTest(
+databaseTestOnce(
   'a key whose file is gone was published all the same: its revision goes out as one',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)

@@ -16,7 +16,7 @@ import {
 import { createRevisionTokens, type RevisableKey } from '../src/submit/revision-token.ts'
 import { startSubmissionThread } from '../src/submit/submission-thread.ts'
 import { intervalOf, LIMITS } from '../src/submit/validate-keys.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { makeKeys } from './key-zone.ts'
 import { openSubmittingZone, START, type SubmittingZone } from './submitting-zone.ts'
 
@@ -60,7 +60,7 @@ async function stored({ zone }: SubmittingZone): Promise<[number, string | null]
   ])
 }
 
-databaseTest('a key is replaced when it is seven days old, and not before', async (db, t) => {
+databaseTestOnce('a key is replaced when it is seven days old, and not before', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const process = await openProcess(town)
   // No finer than the day, though the clock stands at 10:07.
@@ -81,7 +81,7 @@ databaseTest('a key is replaced when it is seven days old, and not before', asyn
   assert.equal(versionOf(process.seal(KEYS)), 2)
 })
 
-databaseTest(
+databaseTestOnce(
   'a token can be read until its youngest key is too old, then its key is destroyed',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -113,7 +113,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a version is destroyed when its successor is 18 days old, and not before',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -129,7 +129,7 @@ databaseTest(
   },
 )
 
-databaseTest('a clock that is moved back changes nothing', async (db, t) => {
+databaseTestOnce('a clock that is moved back changes nothing', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const process = await openProcess(town)
   const first = process.seal(KEYS)
@@ -158,22 +158,25 @@ databaseTest('a clock that is moved back changes nothing', async (db, t) => {
   assert.deepEqual(process.open(first), KEYS)
 })
 
-databaseTest('a key whose age is not known is replaced at once, and lives on', async (db, t) => {
-  await using town = await openSubmittingZone(db, t)
-  const token = (await openProcess(town)).seal(KEYS)
-  await town.zone.db.query(sql`update secret set made = null`)
-  const process = await openProcess(town)
-  assert.deepEqual(await stored(town), [
-    [1, null],
-    [2, '2026-03-20T00:00:00.000Z'],
-  ])
-  await goOn(town, 17 * DAY, process)
-  assert.deepEqual(process.open(token), KEYS)
-  await goOn(town, DAY, process)
-  assert.equal(process.open(token), undefined)
-})
+databaseTestOnce(
+  'a key whose age is not known is replaced at once, and lives on',
+  async (db, t) => {
+    await using town = await openSubmittingZone(db, t)
+    const token = (await openProcess(town)).seal(KEYS)
+    await town.zone.db.query(sql`update secret set made = null`)
+    const process = await openProcess(town)
+    assert.deepEqual(await stored(town), [
+      [1, null],
+      [2, '2026-03-20T00:00:00.000Z'],
+    ])
+    await goOn(town, 17 * DAY, process)
+    assert.deepEqual(process.open(token), KEYS)
+    await goOn(town, DAY, process)
+    assert.equal(process.open(token), undefined)
+  },
+)
 
-databaseTest('several that make a key at once end with the same', async (db, t) => {
+databaseTestOnce('several that make a key at once end with the same', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   await town.zone.db.query(sql`delete from secret where name like 'revision token%'`)
   const processes = await Promise.all(Array.from({ length: 8 }, () => openProcess(town)))
@@ -195,7 +198,7 @@ databaseTest('several that make a key at once end with the same', async (db, t) 
   }
 })
 
-databaseTest('what comes too late makes no version that was there before', async (db, t) => {
+databaseTestOnce('what comes too late makes no version that was there before', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const { db: zoneDb } = town.zone
   const add = (newest: number) =>
@@ -212,7 +215,7 @@ databaseTest('what comes too late makes no version that was there before', async
   )
 })
 
-databaseTest(
+databaseTestOnce(
   'a token of a version that another process made just now is known soon after',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -253,7 +256,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'keys are read once a minute, in the background; a database that is away changes nothing',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -284,7 +287,7 @@ databaseTest(
   },
 )
 
-databaseTest('a database that does not answer holds nobody up for long', async (db, t) => {
+databaseTestOnce('a database that does not answer holds nobody up for long', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   let silent = false
   const hanging: Queryable = {
@@ -302,7 +305,7 @@ databaseTest('a database that does not answer holds nobody up for long', async (
   assert.equal(process.keys.newest().version, 2)
 })
 
-databaseTest('after a long sleep a process first reads, then seals', async (db, t) => {
+databaseTestOnce('after a long sleep a process first reads, then seals', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const process = await openProcess(town)
   town.clock.advance(8 * DAY)
@@ -312,7 +315,7 @@ databaseTest('after a long sleep a process first reads, then seals', async (db, 
   assert.equal(process.keys.newest().version, 2)
 })
 
-databaseTest(
+databaseTestOnce(
   'the thread of submissions learns new keys, with and without submissions',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)
@@ -336,7 +339,7 @@ databaseTest(
   },
 )
 
-databaseTest('a thread that slept learns new keys before it answers', async (db, t) => {
+databaseTestOnce('a thread that slept learns new keys before it answers', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const data = { address: town.zone.address, poolSize: 4, settings: town.zone.settings }
   await using thread = await startSubmissionThread(data, town.clock.now)
@@ -359,7 +362,7 @@ databaseTest('a thread that slept learns new keys before it answers', async (db,
   assert.equal(versionOf((await reply).body.revisionToken ?? ''), 2)
 })
 
-databaseTest('keys are stored wrapped, and secrets that stay have no time', async (db, t) => {
+databaseTestOnce('keys are stored wrapped, and secrets that stay have no time', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const { rows } = await town.zone.db.query<{
     name: string

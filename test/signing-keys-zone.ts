@@ -6,7 +6,7 @@ import { signingKeyProjection } from '../src/authorize/signing-keys.ts'
 import type { AuthorityZone } from '../src/authorize/zone.ts'
 import { verifyLog } from '../src/log/verify-log.ts'
 import { openZones } from '../src/operate/open-zones.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { movableClock } from './key-zone.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
@@ -22,7 +22,7 @@ export function keyTest(
   name: string,
   body: (zone: AuthorityZone, clock: TestClock) => Promise<void>,
 ): void {
-  databaseTest(name, async ({ url }, t) => {
+  databaseTestOnce(name, async ({ url }, t) => {
     const clock = movableClock(START)
     const folder = await temporaryFolder(t)
     await using zones = await openZones({

@@ -6,35 +6,38 @@ import { decodeEvent, erasePart } from '../src/log/record.ts'
 import { verifyLog } from '../src/log/verify-log.ts'
 import type { ReportStatistics } from '../src/submit/report.ts'
 import { statsProjection } from '../src/submit/stats-projection.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { makeKeys } from './key-zone.ts'
 import { asOwner, openSubmittingZone, type SubmittingZone } from './submitting-zone.ts'
 
 // 2026-03-20, when these submissions come, as whole days since the epoch.
 const TODAY = Date.parse('2026-03-20') / 86_400_000
 
-databaseTest('once the reports are erased, the same counts follow from the log', async (db, t) => {
-  await using town = await openSubmittingZone(db, t)
-  await submitEveryKind(town)
-  const { rows } = await town.zone.db.query<{ seq: number; record: Uint8Array }>(
-    sql`select seq, record from event where type = 'report' order by seq`,
-  )
-  assert.equal(rows.length, 5)
-  const erased = rows.map(({ seq, record }) => ({ seq, record: erasePart(record, 'report') }))
-  for (const { record } of erased) assert.equal(decodeEvent(record).parts[0]?.content, undefined)
-  await asOwner(
-    db,
-    erased.map(
-      ({ seq, record }) =>
-        `update key_zone.event set record = '\\x${Buffer.from(record).toString('hex')}' where seq = ${seq}`,
-    ),
-  )
-  const { events, problems } = await verifyLog(town.zone.db, [statsProjection])
-  assert.deepEqual(problems, [])
-  assert.equal(events, 7)
-})
+databaseTestOnce(
+  'once the reports are erased, the same counts follow from the log',
+  async (db, t) => {
+    await using town = await openSubmittingZone(db, t)
+    await submitEveryKind(town)
+    const { rows } = await town.zone.db.query<{ seq: number; record: Uint8Array }>(
+      sql`select seq, record from event where type = 'report' order by seq`,
+    )
+    assert.equal(rows.length, 5)
+    const erased = rows.map(({ seq, record }) => ({ seq, record: erasePart(record, 'report') }))
+    for (const { record } of erased) assert.equal(decodeEvent(record).parts[0]?.content, undefined)
+    await asOwner(
+      db,
+      erased.map(
+        ({ seq, record }) =>
+          `update key_zone.event set record = '\\x${Buffer.from(record).toString('hex')}' where seq = ${seq}`,
+      ),
+    )
+    const { events, problems } = await verifyLog(town.zone.db, [statsProjection])
+    assert.deepEqual(problems, [])
+    assert.equal(events, 7)
+  },
+)
 
-databaseTest(
+databaseTestOnce(
   'of a report, its days alone are kept longer, and none of a revision',
   async (db, t) => {
     await using town = await openSubmittingZone(db, t)

@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict'
 import { addHealthAuthority } from '../src/submit/health-authorities.ts'
 import { statsAsCsv, type StatsDay } from '../src/submit/stats-v1.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { makeAuthority, makeKeys, makeRequest } from './key-zone.ts'
 import { startService } from './running-service.ts'
 import { makeToken } from './stats-zone.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
-databaseTest(
+databaseTestOnce(
   'over HTTP: padding on every reply, bodies, and CSV that equals JSON',
   async (db, t) => {
     await using service = await startService(db.url, await temporaryFolder(t))

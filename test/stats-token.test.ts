@@ -4,12 +4,12 @@ import assert from 'node:assert/strict'
 import { UnsecuredJWT } from 'jose'
 import { setHealthAuthorityDisabled } from '../src/submit/health-authorities.ts'
 import { revokeAuthorityKey } from '../src/submit/health-authority-keys.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { makeAuthority } from './key-zone.ts'
 import { ask, AUDIENCE, makeToken, register } from './stats-zone.ts'
 import { openSubmittingZone } from './submitting-zone.ts'
 
-databaseTest('only a token of an accepted health authority opens anything', async (db, t) => {
+databaseTestOnce('only a token of an accepted health authority opens anything', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const disabled = makeAuthority('org.example.disabled')
   const revoked = makeAuthority('org.example.revoked')

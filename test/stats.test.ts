@@ -8,7 +8,7 @@ import { reportEvent, type ReportContent } from '../src/submit/report.ts'
 import { statsProjection } from '../src/submit/stats-projection.ts'
 import type { StatsDay } from '../src/submit/stats-v1.ts'
 import { OUTCOMES } from '../src/submit/validate-keys.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { encodeBody, makeAuthority, makeKeys, makeRequest, type TestAuthority } from './key-zone.ts'
 import { ask, contextOf, makeToken, register } from './stats-zone.ts'
 import { asOwner, openSubmittingZone, type SubmittingZone } from './submitting-zone.ts'
@@ -16,7 +16,7 @@ import { asOwner, openSubmittingZone, type SubmittingZone } from './submitting-z
 const ANDROID = 'okhttp/4.9 (Android 14)'
 const IOS = 'bluetoothd/7 CFNetwork/1240'
 
-databaseTest('a day appears with its tenth request, when its hour is over', async (db, t) => {
+databaseTestOnce('a day appears with its tenth request, when its hour is over', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   for (const [agent, count] of [
     [ANDROID, 5],
@@ -45,25 +45,28 @@ databaseTest('a day appears with its tenth request, when its hour is over', asyn
   assert.deepEqual(await town.problems(), [])
 })
 
-databaseTest('a day with fewer appears 48 hours after its end, at UTC midnight', async (db, t) => {
-  await using town = await openSubmittingZone(db, t)
-  town.clock.set('2026-03-20T23:59:59Z')
-  await upload(town, ANDROID)
-  town.clock.set('2026-03-21T00:00:00Z')
-  await upload(town, IOS)
-  await upload(town, IOS)
-  town.clock.set('2026-03-22T23:59:59.999Z')
-  assert.deepEqual(await daysOf(town), [])
-  town.clock.set('2026-03-23T00:00:00Z')
-  assert.deepEqual(await requestsByDay(town), [['2026-03-20T00:00:00Z', 0, 1, 0]])
-  town.clock.set('2026-03-24T00:00:00Z')
-  assert.deepEqual(await requestsByDay(town), [
-    ['2026-03-20T00:00:00Z', 0, 1, 0],
-    ['2026-03-21T00:00:00Z', 0, 0, 2],
-  ])
-})
+databaseTestOnce(
+  'a day with fewer appears 48 hours after its end, at UTC midnight',
+  async (db, t) => {
+    await using town = await openSubmittingZone(db, t)
+    town.clock.set('2026-03-20T23:59:59Z')
+    await upload(town, ANDROID)
+    town.clock.set('2026-03-21T00:00:00Z')
+    await upload(town, IOS)
+    await upload(town, IOS)
+    town.clock.set('2026-03-22T23:59:59.999Z')
+    assert.deepEqual(await daysOf(town), [])
+    town.clock.set('2026-03-23T00:00:00Z')
+    assert.deepEqual(await requestsByDay(town), [['2026-03-20T00:00:00Z', 0, 1, 0]])
+    town.clock.set('2026-03-24T00:00:00Z')
+    assert.deepEqual(await requestsByDay(town), [
+      ['2026-03-20T00:00:00Z', 0, 1, 0],
+      ['2026-03-21T00:00:00Z', 0, 0, 2],
+    ])
+  },
+)
 
-databaseTest('with a time grain above an hour, nothing of the current grain', async (db, t) => {
+databaseTestOnce('with a time grain above an hour, nothing of the current grain', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   for (let n = 0; n < 10; n++) await upload(town, ANDROID)
   const coarse = { ...contextOf(town), timeGrain: 4 * 3600 }
@@ -73,7 +76,7 @@ databaseTest('with a time grain above an hour, nothing of the current grain', as
   assert.equal((await ask(town, { context: coarse })).body.days?.length, 1)
 })
 
-databaseTest('only what was committed counts, and each request once', async (db, t) => {
+databaseTestOnce('only what was committed counts, and each request once', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const bodies = await Promise.all(Array.from({ length: 40 }, () => town.body()))
   await Promise.all([...bodies, ...bodies].map((body) => town.submit(body)))
@@ -91,7 +94,7 @@ databaseTest('only what was committed counts, and each request once', async (db,
   assert.deepEqual(await town.problems(), [])
 })
 
-databaseTest('a health authority sees its own counts, whichever of its apps', async (db, t) => {
+databaseTestOnce('a health authority sees its own counts, whichever of its apps', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const second = { ...makeAuthority('org.example.second'), issuer: town.authority.issuer }
   const other = makeAuthority('org.example.other')
@@ -114,7 +117,7 @@ databaseTest('a health authority sees its own counts, whichever of its apps', as
   }
 })
 
-databaseTest('a revision is a request of its own kind', async (db, t) => {
+databaseTestOnce('a revision is a request of its own kind', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   const keys = makeKeys(town.clock.now(), 2)
   const first = await town.submit(await town.body(keys, { reportType: 'likely' }))
@@ -135,58 +138,61 @@ databaseTest('a revision is a request of its own kind', async (db, t) => {
   assert.deepEqual(await town.problems(), [])
 })
 
-databaseTest('revisions, ages beyond the last bucket and several hours at once', async (db, t) => {
-  await using town = await openSubmittingZone(db, t)
-  const { zone, authority } = town
-  const grain = Date.parse('2026-03-20T10:00:00Z') / 1000
-  const event = (
-    seq: number,
-    hoursLater: number,
-    keyDays: number,
-    onsetDays: number,
-    outcome = 0,
-  ) => ({
-    ...reportEvent(contentOf(authority, grain, keyDays, onsetDays, outcome), 'ios'),
-    seq,
-    grain: grain + hoursLater * 3600,
-  })
-  await zone.db.transaction((tx) =>
-    statsProjection.apply(tx, [
-      event(1, 0, 15, 29),
-      event(2, 0, 16, 40),
-      event(3, 1, 0, 0),
-      // A revision: its ages do not count.
-      event(4, 0, 2, 2, OUTCOMES.revised),
-      // An onset after the upload's grain counts as today.
-      event(5, 1, 0, -1),
-    ]),
-  )
-  await zone.db.transaction((tx) => statsProjection.apply(tx, [event(6, 0, 15, 1)]))
-  const { rows } = await zone.db.query<Record<string, unknown>>(
-    sql`select hour, requests_ios, keys_published, requests_with_revisions, oldest_key_days, onset_days
+databaseTestOnce(
+  'revisions, ages beyond the last bucket and several hours at once',
+  async (db, t) => {
+    await using town = await openSubmittingZone(db, t)
+    const { zone, authority } = town
+    const grain = Date.parse('2026-03-20T10:00:00Z') / 1000
+    const event = (
+      seq: number,
+      hoursLater: number,
+      keyDays: number,
+      onsetDays: number,
+      outcome = 0,
+    ) => ({
+      ...reportEvent(contentOf(authority, grain, keyDays, onsetDays, outcome), 'ios'),
+      seq,
+      grain: grain + hoursLater * 3600,
+    })
+    await zone.db.transaction((tx) =>
+      statsProjection.apply(tx, [
+        event(1, 0, 15, 29),
+        event(2, 0, 16, 40),
+        event(3, 1, 0, 0),
+        // A revision: its ages do not count.
+        event(4, 0, 2, 2, OUTCOMES.revised),
+        // An onset after the upload's grain counts as today.
+        event(5, 1, 0, -1),
+      ]),
+    )
+    await zone.db.transaction((tx) => statsProjection.apply(tx, [event(6, 0, 15, 1)]))
+    const { rows } = await zone.db.query<Record<string, unknown>>(
+      sql`select hour, requests_ios, keys_published, requests_with_revisions, oldest_key_days, onset_days
         from submission_statistics order by hour`,
-  )
-  assert.deepEqual(rows, [
-    {
-      hour: grain,
-      requests_ios: 4,
-      keys_published: 3,
-      requests_with_revisions: 1,
-      oldest_key_days: buckets(16, { 15: 3 }),
-      onset_days: buckets(30, { 1: 1, 29: 2 }),
-    },
-    {
-      hour: grain + 3600,
-      requests_ios: 2,
-      keys_published: 2,
-      requests_with_revisions: 0,
-      oldest_key_days: buckets(16, { 0: 2 }),
-      onset_days: buckets(30, { 0: 2 }),
-    },
-  ])
-})
+    )
+    assert.deepEqual(rows, [
+      {
+        hour: grain,
+        requests_ios: 4,
+        keys_published: 3,
+        requests_with_revisions: 1,
+        oldest_key_days: buckets(16, { 15: 3 }),
+        onset_days: buckets(30, { 1: 1, 29: 2 }),
+      },
+      {
+        hour: grain + 3600,
+        requests_ios: 2,
+        keys_published: 2,
+        requests_with_revisions: 0,
+        oldest_key_days: buckets(16, { 0: 2 }),
+        onset_days: buckets(30, { 0: 2 }),
+      },
+    ])
+  },
+)
 
-databaseTest('a count that was changed is found', async (db, t) => {
+databaseTestOnce('a count that was changed is found', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   await upload(town, ANDROID)
   const { zone } = town

@@ -9,7 +9,7 @@ import { sql } from '../src/db/sql.ts'
 import { publishDue } from '../src/publish/publish-due.ts'
 import { repairStore, type RepairOptions } from '../src/publish/repair-store.ts'
 import { updateStream } from '../src/publish/streams.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { intercept } from './intercept.ts'
 import { digestFolder, readIndex } from './published-files.ts'
 import { assertLogIsClean, openPublishingZone, type PublishingZone } from './publishing-zone.ts'
@@ -37,7 +37,7 @@ async function repair({ zone }: PublishingZone, options: RepairOptions = { remov
   return found
 }
 
-databaseTest('a store that is as the log has it has no findings', async (database, t) => {
+databaseTestOnce('a store that is as the log has it has no findings', async (database, t) => {
   await using test = await openPublishingZone(database, t)
   assert.deepEqual(await check(test), [], 'nothing at all')
   await test.addStream('us', { maximum: 2 })
@@ -49,7 +49,7 @@ databaseTest('a store that is as the log has it has no findings', async (databas
   assert.deepEqual(await repair(test), [])
 })
 
-databaseTest(
+databaseTestOnce(
   'each sort of difference is named, and mended to the byte; strays are removed only when that is asked',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -110,7 +110,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'files that are removed in the log and still there are named, and removed; unlisted ones must still be there',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -135,7 +135,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'no index is moved to name a file that can not be made again, and nothing else waits for it',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -165,7 +165,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'what a publisher has recorded and is just about to do is no finding, at whatever moment one looks',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -219,7 +219,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a file that comes and goes while it is looked for, and a stream that is changed, is no finding',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)

@@ -4,12 +4,12 @@ import assert from 'node:assert/strict'
 import { publishDue } from '../src/publish/publish-due.ts'
 import { retireStream } from '../src/publish/retire-stream.ts'
 import { updateStream, type StreamChanges } from '../src/publish/streams.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { assertLogIsClean, openPublishingZone, publishedKeys } from './publishing-zone.ts'
 
 const HOUR = 3600
 
-databaseTest(
+databaseTestOnce(
   'what was accepted before the end is published, what comes later once the stream goes on',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)
@@ -46,7 +46,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'a change of the period, of the age or of the regions leaves no key out and brings none twice',
   async (database, t) => {
     await using test = await openPublishingZone(database, t)

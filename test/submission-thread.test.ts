@@ -6,7 +6,7 @@ import {
   startSubmissionThread,
   type SubmissionThreadData,
 } from '../src/submit/submission-thread.ts'
-import { databaseTest } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { makeKeys } from './key-zone.ts'
 import { asOwner, openSubmittingZone, type SubmittingZone } from './submitting-zone.ts'
 
@@ -16,7 +16,7 @@ const dataOf = ({ zone }: SubmittingZone, maxWaiting = 100): SubmissionThreadDat
   settings: { ...zone.settings, maxWaiting },
 })
 
-databaseTest('each submission gets its own answer, whatever comes with it', async (db, t) => {
+databaseTestOnce('each submission gets its own answer, whatever comes with it', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   await using thread = await startSubmissionThread(dataOf(town), town.clock.now)
   const sizes = Array.from({ length: 30 }, (_, index) => 1 + (index % 14))
@@ -34,7 +34,7 @@ databaseTest('each submission gets its own answer, whatever comes with it', asyn
   assert.deepEqual(await town.problems(), [])
 })
 
-databaseTest('beyond the bound submissions are refused at once', async (db, t) => {
+databaseTestOnce('beyond the bound submissions are refused at once', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   await using thread = await startSubmissionThread(dataOf(town, 3), town.clock.now)
   const bodies = await Promise.all(Array.from({ length: 5 }, () => town.body()))
@@ -53,7 +53,7 @@ databaseTest('beyond the bound submissions are refused at once', async (db, t) =
   assert.equal((await thread.submit(bodies[4] as Uint8Array, '')).status, 200)
 })
 
-databaseTest("the thread's time is the process's", async (db, t) => {
+databaseTestOnce("the thread's time is the process's", async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   await using thread = await startSubmissionThread(dataOf(town), town.clock.now)
   const body = await town.body()
@@ -68,7 +68,7 @@ databaseTest("the thread's time is the process's", async (db, t) => {
   assert.equal(rows[0]?.grain, Date.parse('2026-03-20T12:30:00Z') / 1000)
 })
 
-databaseTest('what nobody expected is told to the one that it befell', async (db, t) => {
+databaseTestOnce('what nobody expected is told to the one that it befell', async (db, t) => {
   await using town = await openSubmittingZone(db, t)
   await using thread = await startSubmissionThread(dataOf(town), town.clock.now)
   await asOwner(db, ['alter table key_zone.report add column wanted integer not null'])

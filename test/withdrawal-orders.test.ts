@@ -8,7 +8,7 @@ import { readHead } from '../src/log/read-events.ts'
 import { addHealthAuthority, setHealthAuthorityDisabled } from '../src/submit/health-authorities.ts'
 import { revokeAuthorityKey } from '../src/submit/health-authority-keys.ts'
 import { base64url, SIGNER, signJws } from './certificate.ts'
-import { databaseTest, databaseTestOnce } from './database.ts'
+import { databaseTestOnce } from './database.ts'
 import { encodeBody, makeAuthority, makeKeys, makeRequest, type TestAuthority } from './key-zone.ts'
 import { openSubmittingZone, type SubmittingZone } from './submitting-zone.ts'
 
@@ -71,7 +71,7 @@ async function register(desk: SubmittingZone, authority: TestAuthority): Promise
   return authority
 }
 
-databaseTest('an order withdraws what came under its handles on its days', async (db, t) => {
+databaseTestOnce('an order withdraws what came under its handles on its days', async (db, t) => {
   await using desk = await openSubmittingZone(db, t)
   const { authority, clock } = desk
   const other = await register(desk, makeAuthority('org.example.other'))
@@ -110,7 +110,7 @@ databaseTest('an order withdraws what came under its handles on its days', async
   assert.deepEqual(await desk.problems(), [])
 })
 
-databaseTest(
+databaseTestOnce(
   'what is still on its way is withdrawn as it comes, to the last day',
   async (db, t) => {
     await using desk = await openSubmittingZone(db, t)
@@ -130,7 +130,7 @@ databaseTest(
   },
 )
 
-databaseTest(
+databaseTestOnce(
   'an order reaches all apps of its issuer and audience, and no other',
   async (db, t) => {
     await using desk = await openSubmittingZone(db, t)
@@ -155,7 +155,7 @@ databaseTest(
   },
 )
 
-databaseTest('an order that comes twenty times at once is carried out once', async (db, t) => {
+databaseTestOnce('an order that comes twenty times at once is carried out once', async (db, t) => {
   await using desk = await openSubmittingZone(db, t)
   const { authority, clock, zone } = desk
   const handle = randomId()
@@ -177,7 +177,7 @@ databaseTest('an order that comes twenty times at once is carried out once', asy
   assert.deepEqual(await desk.problems(), [])
 })
 
-databaseTest("nobody is told of a correction that is somebody else's", async (db, t) => {
+databaseTestOnce("nobody is told of a correction that is somebody else's", async (db, t) => {
   await using desk = await openSubmittingZone(db, t)
   const other = await register(desk, makeAuthority('org.example.other'))
   const handle = randomId()

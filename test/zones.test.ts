@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { parseAddress } from '../src/db/database.ts'
 import { schemaOf, ZONES } from '../src/db/zones.ts'
 import { asLogin, assertDenied, openBoth, otherOf } from './both-zones.ts'
-import { createDatabase, databaseTest, TEST_SERVERS, type TestDatabase } from './database.ts'
+import { createDatabase, emptyDatabaseTest, TEST_SERVERS, type TestDatabase } from './database.ts'
 import { asOwner, nameOf } from './submitting-zone.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
@@ -17,7 +17,7 @@ async function tablesOf(db: TestDatabase, schema: string): Promise<string[]> {
   return rows.map((row) => `${schema}.${String(row['relname'])}`)
 }
 
-databaseTest(
+emptyDatabaseTest(
   'neither login reads or writes a table of the other, nor those of the deployment',
   async (db, t) => {
     await using zones = await openBoth(db.url, t)
@@ -62,7 +62,7 @@ databaseTest(
   },
 )
 
-databaseTest('neither login learns from the catalogs what the other may do', async (db, t) => {
+emptyDatabaseTest('neither login learns from the catalogs what the other may do', async (db, t) => {
   await using zones = await openBoth(db.url, t)
   for (const zone of ZONES)
     await asLogin(zones[zone].address, async (run) => {
@@ -86,7 +86,7 @@ databaseTest('neither login learns from the catalogs what the other may do', asy
     })
 })
 
-databaseTest('neither login becomes the other, or anything more than it is', async (db, t) => {
+emptyDatabaseTest('neither login becomes the other, or anything more than it is', async (db, t) => {
   await using zones = await openBoth(db.url, t)
   const [owner] = await asOwner(db, ['select quote_ident(current_user) as name'])
   for (const zone of ZONES) {
@@ -118,7 +118,7 @@ databaseTest('neither login becomes the other, or anything more than it is', asy
   }
 })
 
-databaseTest(
+emptyDatabaseTest(
   'a login makes and changes nothing anywhere: only the owner migrates',
   async (db, t) => {
     await using zones = await openBoth(db.url, t)
@@ -149,25 +149,28 @@ databaseTest(
   },
 )
 
-databaseTest("neither login ends the other's sessions or sees what they run", async (db, t) => {
-  await using zones = await openBoth(db.url, t)
-  for (const zone of ZONES)
-    await asLogin(zones[otherOf(zone)].address, async (runOther) => {
-      const [backend] = await runOther('select pg_backend_pid() as pid')
-      const pid = Number(backend?.['pid'])
-      await asLogin(zones[zone].address, async (run) => {
-        await assertDenied(run, [
-          `select pg_terminate_backend(${pid})`,
-          `select pg_cancel_backend(${pid})`,
-        ])
-        const [seen] = await run(`select query from pg_stat_activity where pid = ${pid}`)
-        assert.deepEqual(seen, { query: '<insufficient privilege>' })
+emptyDatabaseTest(
+  "neither login ends the other's sessions or sees what they run",
+  async (db, t) => {
+    await using zones = await openBoth(db.url, t)
+    for (const zone of ZONES)
+      await asLogin(zones[otherOf(zone)].address, async (runOther) => {
+        const [backend] = await runOther('select pg_backend_pid() as pid')
+        const pid = Number(backend?.['pid'])
+        await asLogin(zones[zone].address, async (run) => {
+          await assertDenied(run, [
+            `select pg_terminate_backend(${pid})`,
+            `select pg_cancel_backend(${pid})`,
+          ])
+          const [seen] = await run(`select query from pg_stat_activity where pid = ${pid}`)
+          assert.deepEqual(seen, { query: '<insufficient privilege>' })
+        })
+        assert.equal((await runOther('select 1')).length, 1, 'it goes on')
       })
-      assert.equal((await runOther('select 1')).length, 1, 'it goes on')
-    })
-})
+  },
+)
 
-databaseTest(
+emptyDatabaseTest(
   'each login has a password of its own, kept wrapped, and the same one at the next start',
   async (db, t) => {
     const folder = await temporaryFolder(t)
@@ -218,7 +221,7 @@ for (const server of TEST_SERVERS)
       })
   })
 
-databaseTest(
+emptyDatabaseTest(
   'the owner need not be a superuser, and may find logins that an earlier database of the name left',
   async (db, t) => {
     const owner = `${nameOf(db)}_owner`

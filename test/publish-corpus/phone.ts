@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { byteaArray } from '../../src/db/binary-array.ts'
-import { databaseTest, type TestDatabase } from '../database.ts'
+import { databaseTestOnce, type TestDatabase } from '../database.ts'
 import { startService } from '../running-service.ts'
 import { asOwner, nameOf } from '../submitting-zone.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
@@ -19,7 +19,7 @@ export function serviceTests(
   name: string,
   bodies: readonly { readonly name: string; readonly body: Body }[],
 ): void {
-  databaseTest(name, async (database, t) => {
+  databaseTestOnce(name, async (database, t) => {
     await using service = await startService(database.url, await temporaryFolder(t))
     const corpus = await openCorpus(service)
     for (const each of bodies)
@@ -36,7 +36,7 @@ export function ownServiceTest(
   body: Body,
   settings: Readonly<Record<string, string>> = {},
 ): void {
-  databaseTest(name, async (database, t) => {
+  databaseTestOnce(name, async (database, t) => {
     await using service = await startService(database.url, await temporaryFolder(t), settings)
     await body(await openCorpus(service), database, t)
   })
