@@ -59,8 +59,8 @@ export interface Config {
   readonly logLevel: 'silent' | 'error' | 'warn' | 'info' | 'debug'
 }
 
-/** Variables that other parts of Tocsin read: its tests and this file's own. */
-const OTHERS = new Set(['TOCSIN_CONFIG', 'TOCSIN_TEST_DATABASE_URL', 'TOCSIN_TEST_EMBEDDED_URL'])
+/** Whether other parts of Tocsin read a variable: its tests, or this file itself. */
+const isOthers = (name: string) => name === 'TOCSIN_CONFIG' || name.startsWith('TOCSIN_TEST_')
 
 /** One thing that is wrong with the configuration. */
 export interface ConfigProblem {
@@ -101,7 +101,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   const given = { ...file, ...withoutEmpty(env) }
   const values: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(given)) {
-    if (OTHERS.has(name) || (!name.startsWith('TOCSIN_') && !(name in file))) continue
+    if (isOthers(name) || (!name.startsWith('TOCSIN_') && !(name in file))) continue
     const variable: Variable<unknown> | undefined = Object.hasOwn(VARIABLES, name)
       ? VARIABLES[name as keyof typeof VARIABLES]
       : undefined
