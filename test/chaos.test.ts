@@ -5,7 +5,7 @@ import { runWorld } from './chaos/world.ts'
 import { databaseTestOnce } from './database.ts'
 
 /** As test/chaos.ts is told; otherwise a sample that is another one each time. */
-const rounds = Number(process.env['TOCSIN_TEST_CHAOS_ROUNDS'] ?? 12)
+const rounds = Number(process.env['TOCSIN_TEST_CHAOS_ROUNDS'] ?? 6)
 const seed = Number(process.env['TOCSIN_TEST_CHAOS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 /** More in one world would only make its checks long. */
 const ROUNDS_OF_A_WORLD = 20

@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import { COMMANDS } from '../src/cli/commands.ts'
 import { databaseTestOnce } from './database.ts'
 import { temporaryFolder } from './temporary-folder.ts'
-import { tocsin } from './run-command.ts'
+import { tocsin, tocsinHere } from './run-command.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 
@@ -58,7 +58,7 @@ test('wrong usage ends with 2 and one line that says so', async () => {
     ['realm', 'add', 'one', 'two'],
     ['authority', 'add', '--valid-from', 'tomorrow', ...AUTHORITY],
   ]) {
-    const { status, out, err } = await tocsin(args)
+    const { status, out, err } = await tocsinHere(args, {})
     assert.equal(status, 2, args.join(' '))
     assert.match(err, /^tocsin: usage: [^\n]+\n$/, args.join(' '))
     assert.equal(out, '')

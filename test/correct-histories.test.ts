@@ -26,7 +26,7 @@ import { digestFolder } from './published-files.ts'
 import { assertLogIsClean, openPublishingZone, type StreamSettings } from './publishing-zone.ts'
 
 /** More of them take longer, and find what is rare. */
-const HISTORIES = Number(process.env['TOCSIN_TEST_HISTORIES'] ?? 10)
+const HISTORIES = Number(process.env['TOCSIN_TEST_HISTORIES'] ?? 6)
 
 function checkPhone(name: string, { keys }: Phone, known: readonly Known[]): number {
   const settings = STREAMS[name] as StreamSettings

@@ -29,13 +29,14 @@ export async function tocsin(
     input !== '' ||
     // Those that go on for long, or read standard input.
     ['start', 'code'].includes(args[0] ?? '') ||
-    (env['TOCSIN_DATABASE_URL'] === undefined && !args.includes('--help'))
+    (env['TOCSIN_DATABASE_URL'] === undefined && args[0] !== 'help' && !args.includes('--help'))
   return needsProcess
     ? runProcess(process.execPath, [join(ROOT, 'bin/tocsin'), ...args], env, input)
-    : runHere(args, env)
+    : tocsinHere(args, env)
 }
 
-async function runHere(
+/** Runs a command in this process: one that opens no data, or that of a server. */
+export async function tocsinHere(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Run> {
