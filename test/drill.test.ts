@@ -67,7 +67,7 @@ databaseTestOnce('archive, drill, dry run, recovery', async (database, t) => {
   assert.equal(changed.status, 1)
   assert.deepEqual(changed.document.zones.authority.live.differingTables, ['realm'])
 
-  await using empty = await createDatabase(database.url)
+  await using empty = await createDatabase(database.url, 'empty')
   const data = await temporaryFolder(t)
   const other = { TOCSIN_DATABASE_URL: empty.url, TOCSIN_DATA: data }
   const tried = await done(['recover', ...from, '--dry-run'], other)

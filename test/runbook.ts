@@ -165,7 +165,7 @@ export class Machine implements AsyncDisposable {
   async #carryOut({ language, text, isRefused, prints }: Block): Promise<string> {
     if (language === 'sql') {
       assert.equal(text, 'create database tocsin_2')
-      const database = await createDatabase(this.env['TOCSIN_DATABASE_URL'] ?? '')
+      const database = await createDatabase(this.env['TOCSIN_DATABASE_URL'] ?? '', 'empty')
       this.#databases.push(database)
       this.env['TOCSIN_DATABASE_URL'] = database.url
       return ''

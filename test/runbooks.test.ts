@@ -182,7 +182,7 @@ databaseTestOnce(
     disk.assertDone()
     assert.deepEqual(await second.index(), last)
 
-    await using database3 = await createDatabase(database.url)
+    await using database3 = await createDatabase(database.url, 'empty')
     await using third = await second.another({ TOCSIN_DATABASE_URL: database3.url })
     const [leaving, arriving] = [second.open('move'), third.open('move')]
     const left = await leaving.next()
@@ -202,7 +202,7 @@ databaseTestOnce("a copy is never overwritten with another deployment's", async 
   )
   await machine.run('deploy/backup')
   const files = await digestFolder(BACKUP)
-  await using other = await createDatabase(database.url)
+  await using other = await createDatabase(database.url, 'empty')
   await using begun = await machine.another({ TOCSIN_DATABASE_URL: other.url })
   await begun.run('bin/tocsin archive now')
   assert.match(await begun.run('deploy/backup', true), /holds another log/)
