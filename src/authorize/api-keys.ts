@@ -1,12 +1,13 @@
 // Authorize: the API keys of a realm; promises that a key is shown once, that what is stored of it opens nothing, and that it serves one purpose.
 
-import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import type { Queryable, Transaction } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 import { TocsinError } from '../errors.ts'
 import { appendEvents } from '../log/append-event.ts'
 import type { Projection } from '../log/projection.ts'
 import type { NewEvent, StoredEvent } from '../log/record.ts'
+import { drawApiKey, prefixOfApiKey } from '../operate/api-key.ts'
 import { readPeppers, type Peppers } from './peppers.ts'
 import { requireProvider } from './providers.ts'
 import { lockRealm } from './realms.ts'
@@ -48,11 +49,6 @@ const ADDED = 'api-key.added'
 const REVOKED = 'api-key.revoked'
 const USED = 'api-key.used'
 
-// 64 bits find the key, 256 bits open.
-const PREFIX_BYTES = 8
-const SECRET_BYTES = 32
-const API_KEY = /^([A-Za-z0-9_-]{11})\.[A-Za-z0-9_-]{43}$/
-
 /** What an API key is made of. */
 export type NewApiKey = Pick<ApiKey, 'realm' | 'type'> &
   Partial<Pick<ApiKey, 'name' | 'provider' | 'dailyQuota' | 'expiresAt'>>
@@ -77,8 +73,7 @@ export async function addApiKey(
   if (expiresAt !== null && !(Number.isSafeInteger(expiresAt) && expiresAt * 1000 > now.getTime()))
     throw new TocsinError('api_key_invalid', 'The time at which the key expires must be ahead.')
   checkDailyQuota(dailyQuota)
-  const prefix = randomBytes(PREFIX_BYTES).toString('base64url')
-  const apiKey = `${prefix}.${randomBytes(SECRET_BYTES).toString('base64url')}`
+  const { prefix, apiKey } = drawApiKey()
   const peppers = await readPeppers(zone.db, zone.masterKey, now)
   const mac = peppers.under(peppers.version, 'api key', apiKey)
   await zone.db.transaction(async (tx) => {
@@ -140,7 +135,7 @@ export async function listApiKeys(db: Queryable, realm: string | null): Promise<
 
 /** The prefix of a text that has the form of an API key. */
 export function prefixIn(sent: string | undefined): string | undefined {
-  return API_KEY.exec(sent ?? '')?.[1]
+  return prefixOfApiKey(sent ?? '')
 }
 
 /**

@@ -1,6 +1,6 @@
 // Correct: operators, the people and systems that may look at reports or correct them; promises that a key is shown once, that what is stored of it opens nothing, and that one that was revoked opens nothing a second later.
 
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHmac, timingSafeEqual } from 'node:crypto'
 import { isUniqueViolation } from '../db/database-errors.ts'
 import type { Queryable, Transaction } from '../db/database.ts'
 import type { MasterKey } from '../db/secrets.ts'
@@ -11,6 +11,7 @@ import { appendEvents } from '../log/append-event.ts'
 import type { Projection } from '../log/projection.ts'
 import type { NewEvent, StoredEvent } from '../log/record.ts'
 import { watchConfiguration } from '../log/watch-configuration.ts'
+import { drawApiKey, prefixOfApiKey } from '../operate/api-key.ts'
 import type { KeyZone } from './zone.ts'
 
 /** `look`: previews, lists, and what became of a report; `correct`: that, and corrections. */
@@ -45,11 +46,6 @@ const REVOKED = 'operator.revoked'
 /** Events hold everything but what changes. */
 type OperatorContent = Omit<StoredOperator, 'revoked'>
 
-// 64 bits find the key, 256 bits open: the form of the authority zone's API keys.
-const PREFIX_BYTES = 8
-const SECRET_BYTES = 32
-const API_KEY = /^([A-Za-z0-9_-]{11})\.[A-Za-z0-9_-]{43}$/
-
 /** Who types commands has this name in the log. */
 const COMMAND = 'command'
 
@@ -71,8 +67,7 @@ export async function addOperator(
       'operator_invalid',
       `The name must be 1 to 40 lower-case letters, digits or hyphens, not begin with a hyphen, and not be ${COMMAND}.`,
     )
-  const prefix = randomBytes(PREFIX_BYTES).toString('base64url')
-  const apiKey = `${prefix}.${randomBytes(SECRET_BYTES).toString('base64url')}`
+  const { prefix, apiKey } = drawApiKey()
   const mac = macOf(await operatorSecret(db, masterKey), apiKey)
   const exists = new TocsinError(
     'operator_exists',
@@ -137,7 +132,7 @@ export function createAdmitOperator(
   const known = watchConfiguration(db, () => readStored(db), monotonicMs)
   let secret: Uint8Array | undefined
   return async (sent, role) => {
-    const prefix = API_KEY.exec(sent ?? '')?.[1]
+    const prefix = prefixOfApiKey(sent ?? '')
     if (sent === undefined || prefix === undefined) throw new TocsinError('unauthorized')
     // One that was added a moment ago counts at once.
     const operator = (await known((operators) => operators.has(prefix))).get(prefix)
