@@ -134,7 +134,7 @@ export function createAdmitOperator(
   return async (sent, role) => {
     const prefix = prefixOfApiKey(sent ?? '')
     if (sent === undefined || prefix === undefined) throw new TocsinError('unauthorized')
-    // One that was added a moment ago counts at once.
+    // One that was added counts within a second.
     const operator = (await known((operators) => operators.has(prefix))).get(prefix)
     if (operator === undefined || operator.revoked) throw new TocsinError('unauthorized')
     secret ??= await operatorSecret(db, masterKey)
