@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { VARIABLES, type Variable } from './config-variables.ts'
 import { TocsinError } from './errors.ts'
+import { KINDS } from './kinds.ts'
 import type { Secret } from './operate/secret.ts'
 
 /** The configuration. Durations are in seconds. */
@@ -56,7 +57,20 @@ export interface Config {
   readonly operatorPort?: number
   /** Proxies of the operator's own that each request passes. */
   readonly trustedProxies: number
+  /** What was given of the variables that kinds of key have of their own, by name. */
+  readonly ofKinds: ReadonlyMap<string, unknown>
   readonly logLevel: 'silent' | 'error' | 'warn' | 'info' | 'debug'
+}
+
+const OF_KINDS: Readonly<Record<string, Variable<unknown>>> = Object.assign(
+  {},
+  ...KINDS.map(({ variables }) => variables),
+)
+
+/** Every variable that is understood, those of the kinds of key among them. */
+export const ALL_VARIABLES: Readonly<Record<string, Variable<unknown>>> = {
+  ...VARIABLES,
+  ...OF_KINDS,
 }
 
 /** Whether other parts of Tocsin read a variable: its tests, or this file itself. */
@@ -102,9 +116,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   const values: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(given)) {
     if (isOthers(name) || (!name.startsWith('TOCSIN_') && !(name in file))) continue
-    const variable: Variable<unknown> | undefined = Object.hasOwn(VARIABLES, name)
-      ? VARIABLES[name as keyof typeof VARIABLES]
-      : undefined
+    const variable = Object.hasOwn(ALL_VARIABLES, name) ? ALL_VARIABLES[name] : undefined
     const parsed = variable?.parse(value)
     if (variable === undefined)
       problems.push({
@@ -120,13 +132,14 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       })
     else values[name] = parsed
   }
-  const config = toConfig(values)
+  const ofKinds = new Map(Object.entries(values).filter(([name]) => name in OF_KINDS))
+  const config = { ...toConfig(values), ofKinds }
   problems.push(...crossChecks(config))
   if (problems.length > 0) throw new ConfigError(problems)
   return config
 }
 
-function toConfig(values: Values): Config {
+function toConfig(values: Values): Omit<Config, 'ofKinds'> {
   const dataFolder = resolve(values.TOCSIN_DATA ?? 'data')
   return {
     host: values.TOCSIN_HOST ?? '127.0.0.1',

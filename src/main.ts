@@ -19,12 +19,13 @@ import { explainRoutes } from './http/explain-routes.ts'
 import { listen } from './http/listen.ts'
 import { buildOperatorApp } from './http/operator-app.ts'
 import type { Route } from './http/route.ts'
-import { buildRoutes } from './http/routes.ts'
+import { buildRoutes, type RouteContext } from './http/routes.ts'
 import { archiveThrough } from './log/archiver.ts'
 import type { Projection } from './log/projection.ts'
 import { retentionProjection } from './log/retention-cursor.ts'
 import type { Clock } from './operate/clock.ts'
 import { watchHealth } from './operate/health.ts'
+import { ENCODERS, KINDS } from './kinds.ts'
 import { createLogger, type Logger } from './operate/logger.ts'
 import { createMetrics, type Metrics } from './operate/metrics.ts'
 import { openZones, type OpenZones } from './operate/open-zones.ts'
@@ -54,6 +55,7 @@ export const keyProjections: readonly Projection[] = [
   releaseProjection,
   retentionProjection,
   operatorProjection,
+  ...KINDS.flatMap(({ projections }) => projections),
 ]
 
 /** See {@link Deployment.openData}. */
@@ -110,6 +112,7 @@ export function publisherContext(config: Config, zones: OpenZones, clock: Clock)
     copyDb: zones.key.copyDb,
     writer: zones.key.writer,
     store: openDirectoryStore(config.publicFolder),
+    encoders: ENCODERS,
     loadSigner,
     archiveThrough: (seq) => archiveThrough(archive, seq),
     now: () => clock.now(),
@@ -175,9 +178,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       'timer',
     ),
   )
-  const routes = buildRoutes({
+  const context: RouteContext = {
     submit,
     v1alpha1: config.v1alpha1,
+    ofKinds: config.ofKinds,
     stats: {
       db: zones.key.db,
       audience: config.statsAudience,
@@ -205,10 +209,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       monotonicMs,
     ),
     describe: { version: VERSION, demo: zones.demo, db: zones.key.db },
-  })
+  }
   const { demo } = zones
   const { maintenance, trustedProxies } = config
-  const app = await buildApp(routes, VERSION, logger, {
+  const app = await buildApp(buildRoutes(context, KINDS), VERSION, logger, {
     demo,
     maintenance,
     metrics,

@@ -73,7 +73,7 @@ export function adminTest(name: string, body: (desk: AdminDesk) => Promise<void>
           'command',
           now,
         )
-      const routes = buildRoutes({ authorize: zone.context } as RouteContext)
+      const routes = buildRoutes({ authorize: zone.context } as RouteContext, [])
       const app = await buildApp(routes, 'test', createLogger('silent'))
       try {
         const url = await app.listen({ host: '127.0.0.1', port: 0 })

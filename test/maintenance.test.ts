@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openApiDocument } from '../src/http/openapi.ts'
+import { KINDS } from '../src/kinds.ts'
 import { readHead } from '../src/log/read-events.ts'
 import { databaseTestOnce } from './database.ts'
 import { CHAFF, openPhone, type Answer } from './http-phone.ts'
@@ -27,7 +28,7 @@ interface ApiAddress {
 
 /** Every address of an API that the document describes. */
 async function apiAddresses(): Promise<ApiAddress[]> {
-  const document = JSON.parse(await openApiDocument()) as OpenApi
+  const document = JSON.parse(await openApiDocument(KINDS)) as OpenApi
   return Object.entries(document.paths).flatMap(([path, operations]) =>
     Object.entries(operations)
       .filter(([, { tags }]) => tags[0] === 'key zone' || tags[0] === 'authority zone')

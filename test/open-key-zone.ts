@@ -5,6 +5,7 @@ import { openDirectoryStore } from '../src/distribute/directory-store.ts'
 import type { MasterKey } from '../src/db/secrets.ts'
 import { zoneSecret } from '../src/db/zone-secrets.ts'
 import { operatorProjection } from '../src/correct/operators.ts'
+import { ENCODERS } from '../src/kinds.ts'
 import { releaseProjection } from '../src/publish/releases.ts'
 import { streamProjection } from '../src/publish/streams.ts'
 import { healthAuthorityProjection } from '../src/submit/health-authorities.ts'
@@ -83,6 +84,7 @@ export async function openKeyZone(
       copyDb: zone.copyDb,
       writer: zone.writer,
       store: openDirectoryStore(publicFolder),
+      encoders: ENCODERS,
       loadSigner,
       // What is archived, and when, has tests of its own.
       archiveThrough: async () => undefined,

@@ -8,6 +8,7 @@ import { openDirectoryStore, type ObjectStore } from '../src/distribute/director
 import { TocsinError } from '../src/errors.ts'
 import { createPublisher, type PublisherContext } from '../src/publish/publish-due.ts'
 import { takePublisherLock, type PublisherLock } from '../src/publish/publisher-lock.ts'
+import { ENCODERS } from '../src/kinds.ts'
 import { releaseProjection } from '../src/publish/releases.ts'
 import { loadSigner } from '../src/publish/signer.ts'
 import { correctionProjection } from '../src/submit/corrections.ts'
@@ -57,6 +58,7 @@ const publisher: PublisherContext = {
     projections: [reportProjection, correctionProjection, releaseProjection],
   },
   store: openDirectoryStore(join(folder, 'public')),
+  encoders: ENCODERS,
   loadSigner,
   // What is archived, and when, has tests of its own.
   archiveThrough: async () => undefined,

@@ -26,12 +26,10 @@ import { Phone, REVOKED } from './phone.ts'
 import { digestFolder, readIndex } from './published-files.ts'
 import { openOwner, openPublishingZone, type PublishingZone } from './publishing-zone.ts'
 import { openEmpty, recoverFrom, recoverUntilFrom } from './recovered-zone.ts'
+import { playHistories } from './random-histories.ts'
 import { tocsin } from './run-command.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 import { makeIdentity, writeObject, writeSegments } from './write-archive.ts'
-
-/** More of them take longer, and find what is rare. */
-const HISTORIES = Number(process.env['TOCSIN_TEST_HISTORIES'] ?? 6)
 
 type Recovered = Awaited<ReturnType<typeof openEmpty>>
 
@@ -337,15 +335,10 @@ async function checkHistory(
 databaseTestOnce(
   'whatever came behind the point, all phones end with what was so at the point',
   async (database, t) => {
-    await fc.assert(
-      fc.asyncProperty(
-        steps,
-        fc.double({ min: 0, max: 0.99, noNaN: true }),
-        async (history, where) => {
-          await checkHistory(database, t, history, where)
-        },
-      ),
-      { numRuns: HISTORIES, endOnFailure: false, interruptAfterTimeLimit: HISTORIES * 12_000 },
+    await playHistories(
+      fc.tuple(steps, fc.double({ min: 0, max: 0.99, noNaN: true })),
+      12,
+      ([history, where]) => checkHistory(database, t, history, where),
     )
   },
 )

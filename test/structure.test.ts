@@ -29,12 +29,15 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   correct: [...COMMON, 'submit', 'publish'],
   recover: [...COMMON, 'submit', 'publish'],
   http: [...COMMON, ...STEPS],
-  cli: [...COMMON, ...STEPS, 'config.ts', 'config-variables.ts'],
-  'config.ts': ['operate', 'errors.ts', 'config-variables.ts'],
+  cli: [...COMMON, ...STEPS, 'config.ts', 'config-variables.ts', 'kinds.ts'],
+  // The one table of kinds of key: what main and commands hand to the steps, which know no kind by name.
+  'kinds.ts': [...COMMON, ...STEPS, 'http', 'config-variables.ts'],
+  'submission-worker.ts': ['db', 'submit', 'kinds.ts'],
+  'config.ts': ['operate', 'errors.ts', 'config-variables.ts', 'kinds.ts'],
   'config-variables.ts': ['operate'],
   'errors.ts': ['operating-errors.ts'],
   'operating-errors.ts': [],
-  'main.ts': [...COMMON, ...STEPS, 'http', 'cli', 'config.ts'],
+  'main.ts': [...COMMON, ...STEPS, 'http', 'cli', 'config.ts', 'kinds.ts'],
 }
 
 /** A folder below src/, or a file that lies in it directly. */

@@ -1,13 +1,12 @@
 // Cli: checks the configuration without starting anything; promises every problem at once.
 
-import { VARIABLES } from '../config-variables.ts'
-import { ConfigError, parseConfig } from '../config.ts'
+import { ALL_VARIABLES, ConfigError, parseConfig } from '../config.ts'
 import type { Command } from './command.ts'
 
 /** `tocsin check-config` */
 export const checkConfigCommand: Command = {
   summary: `Checks the configuration. The variables, in the environment or in the JSON file that TOCSIN_CONFIG names:\n\n${Object.entries(
-    VARIABLES,
+    ALL_VARIABLES,
   )
     .map(([name, { help }]) => `  ${name.padEnd(30)} ${help}`)
     .join('\n')}`,
@@ -17,9 +16,11 @@ export const checkConfigCommand: Command = {
     try {
       const config = parseConfig(context.env)
       context.print('The configuration is good:')
-      for (const [name, value] of Object.entries(config))
+      const { ofKinds, ...common } = config
+      const values = { ...common, ...Object.fromEntries(ofKinds) }
+      for (const [name, value] of Object.entries(values))
         context.print(`  ${name}: ${String(value)}`)
-      return { document: { problems: [], config } }
+      return { document: { problems: [], config: values } }
     } catch (error) {
       if (!(error instanceof ConfigError) || !context.json) throw error
       return { document: { problems: error.problems }, exitCode: 1 }

@@ -3,7 +3,8 @@
 import { TocsinError } from '../errors.ts'
 import { addStream } from '../publish/streams.ts'
 import { inUnits } from '../publish/stream-warnings.ts'
-import type { Command } from './command.ts'
+import { KINDS } from '../kinds.ts'
+import { textOption, type Command, type CommandContext } from './command.ts'
 import { KEY_OPTIONS, readKey } from './stream-keys.ts'
 import { readStreamOptions, STREAM_OPTIONS } from './stream-options.ts'
 import { printWarnings, reportStream } from './stream-report.ts'
@@ -16,6 +17,10 @@ export const streamAddCommand: Command = {
     'stream add NAME --region US --period 2h --key FILE --key-id 310 --key-version v1 [OPTIONS]',
   positionals: 1,
   options: {
+    kind: {
+      type: 'string',
+      help: `kind of key that it publishes: ${KINDS.map(({ name }) => name).join(', ')}; default gaen`,
+    },
     ...STREAM_OPTIONS,
     key: {
       type: 'string',
@@ -30,7 +35,9 @@ export const streamAddCommand: Command = {
     const region = requiredOption(context, 'region')
     requiredOption(context, 'period')
     const { period = 0, ...settings } = readStreamOptions(context)
-    const stream = { ...settings, name, region, period, keys: [await readKey(context, 'key')] }
+    const kind = readKind(context)
+    const keys = [await readKey(context, 'key')]
+    const stream = { ...settings, ...kind, name, region, period, keys }
     return withData(context, async (data) => {
       const { db, writer } = data.zones.key
       await db.transaction((tx) => addStream(tx, writer, stream, data.now()))
@@ -43,4 +50,14 @@ export const streamAddCommand: Command = {
       return { document: { name, added: true, padding, warnings } }
     })
   },
+}
+
+function readKind(context: CommandContext): { readonly kind?: string } {
+  const kind = textOption(context, 'kind')
+  if (kind === undefined) return {}
+  if (KINDS.some(({ name }) => name === kind)) return { kind }
+  throw new TocsinError(
+    'usage',
+    `--kind must be one of ${KINDS.map(({ name }) => name).join(', ')}.`,
+  )
 }

@@ -34,8 +34,8 @@ export interface ObjectStore {
    * @throws TocsinError `store_conflict` when other bytes lie there: a published file never changes
    */
   putImmutable(path: string, staged: string, digest: Uint8Array): Promise<void>
-  /** Replaces a small file at once: readers see the old one or the new one. @throws TocsinError `store_conflict` */
-  putMutable(path: string, bytes: Uint8Array): Promise<void>
+  /** Replaces a file at once: readers see the old one or the new one. @throws TocsinError `store_conflict` */
+  putMutable(path: string, content: Content): Promise<void>
   /** A small file's bytes, or undefined when there is none. */
   read(path: string): Promise<Uint8Array | undefined>
   /** A file's size in bytes, or undefined when there is none. */
@@ -60,6 +60,9 @@ export interface ObjectStore {
   /** Removes what was staged and never put: for a publisher that begins, when nobody else can be publishing. */
   clearStaging(): Promise<void>
 }
+
+/** The bytes of a file, whole or in pieces. */
+export type Content = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>
 
 /** A file of the store. */
 export interface StoredFile {
@@ -117,10 +120,10 @@ export function openDirectoryStore(root: string): ObjectStore {
       const target = targetOf(path, true)
       await putOnce(path, staged, target, digest).catch(storeFailed(target))
     },
-    async putMutable(path, bytes) {
+    async putMutable(path, content) {
       const target = targetOf(path, false)
       const staged = await stagingPath(path)
-      await replace(bytes, staged, target).catch(storeFailed(target))
+      await replace(content, staged, target).catch(storeFailed(target))
     },
     read: async (path) => {
       const target = targetOf(path)
@@ -183,10 +186,10 @@ async function putOnce(
   await rm(staged, { force: true })
 }
 
-async function replace(bytes: Uint8Array, staged: string, target: string): Promise<void> {
+async function replace(content: Content, staged: string, target: string): Promise<void> {
   const handle = await open(staged, 'wx', FILE_MODE)
   try {
-    await handle.writeFile(bytes)
+    await handle.writeFile(content)
   } finally {
     await handle.close()
   }

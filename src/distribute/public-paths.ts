@@ -1,4 +1,4 @@
-// Distribute: the one table of what is public: paths, content types, how long they may be kept; promises that nothing else is served.
+// Distribute: the one table of what is public: paths, content types, how long they may be kept; promises that nothing else is served, whatever kind of key it holds.
 
 /** A kind of public file. */
 export interface PublicKind {
@@ -15,13 +15,30 @@ const STREAM = '[a-z0-9][a-z0-9-]{0,62}'
 /** The folder of a log that began with a recovery to an earlier point. */
 const LOG = '[0-9a-f]{8}'
 
+/** A release's file: its time span, its number, and what part of the release it holds where that is split. */
+const RELEASED = `exports/${STREAM}/(?:${LOG}/)?[0-9]{1,12}-[0-9]{1,12}-[0-9]{5}`
+
 /** Every kind of public file. */
 export const PUBLIC_KINDS: readonly PublicKind[] = [
   {
-    pattern: new RegExp(`^exports/${STREAM}/(?:${LOG}/)?[0-9]{1,12}-[0-9]{1,12}-[0-9]{5}\\.zip$`),
+    pattern: new RegExp(`^${RELEASED}\\.zip$`),
     contentType: 'application/zip',
     cacheControl: 'public, max-age=86400, immutable',
     immutable: true,
+  },
+  // Of kinds of key that are no zips: records, and their signatures.
+  {
+    pattern: new RegExp(`^${RELEASED}(?:-[a-z0-9]{1,20})?\\.bin(?:\\.sig)?$`),
+    contentType: 'application/octet-stream',
+    cacheControl: 'public, max-age=86400, immutable',
+    immutable: true,
+  },
+  // What follows from all files that the index names, made anew with each release.
+  {
+    pattern: new RegExp(`^exports/${STREAM}/[a-z][a-z0-9-]{0,62}\\.bin$`),
+    contentType: 'application/octet-stream',
+    cacheControl: 'no-cache, max-age=0',
+    immutable: false,
   },
   {
     pattern: new RegExp(`^exports/${STREAM}/index\\.txt$`),

@@ -15,10 +15,8 @@ import { authorityStatsRoutes, type AuthorityStatsContext } from './authority-st
 import { authorityZoneRoutes } from './authority-zone-routes.ts'
 import { correctionRoutes, type CorrectionContext } from './correction-routes.ts'
 import { deepLinkRoutes, type FindRealmByHost } from './deep-link-routes.ts'
-import { earlierApiRoutes } from './earlier-api-routes.ts'
 import type { HomeDescription } from './home.ts'
 import { jwksRoutes } from './jwks-routes.ts'
-import { keyZoneRoutes } from './key-zone-routes.ts'
 import { operateRoutes } from './operate-routes.ts'
 import { publicRoutes } from './public-routes.ts'
 import type { Route } from './route.ts'
@@ -30,6 +28,8 @@ export interface RouteContext {
   readonly submit: Submit
   /** Whether the earlier publish API is served. */
   readonly v1alpha1: boolean
+  /** What was configured of the variables that kinds of key have of their own, by name. */
+  readonly ofKinds: ReadonlyMap<string, unknown>
   readonly stats: StatsContext
   readonly orders: OrderContext
   readonly authorize: AuthorizeContext
@@ -39,10 +39,15 @@ export interface RouteContext {
   readonly describe: HomeDescription
 }
 
-/** The table. */
-export function buildRoutes(context: RouteContext): Route[] {
+/** What a kind of key answers. */
+export interface RoutesOfKind {
+  routes(context: RouteContext): Route[]
+}
+
+/** The table. @param kinds with their own routes */
+export function buildRoutes(context: RouteContext, kinds: readonly RoutesOfKind[]): Route[] {
   return [
-    ...keyZoneRoutes(context.submit),
+    ...kinds.flatMap((kind) => kind.routes(context)),
     ...statsRoutes(context.stats),
     ...withdrawalRoutes(context.orders),
     ...correctionRoutes(context.corrections),
@@ -53,7 +58,6 @@ export function buildRoutes(context: RouteContext): Route[] {
     ...deepLinkRoutes(findByHost(context.authorize)),
     ...publicRoutes(context.serveFile),
     ...operateRoutes(context.health, context.describe),
-    ...(context.v1alpha1 ? earlierApiRoutes(context.submit) : []),
   ]
 }
 

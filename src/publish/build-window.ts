@@ -1,21 +1,16 @@
-// Publish: the files of a release, from the log to staged zips; promises that all are read in one snapshot, which it can name.
+// Publish: the next releases of a stream, from the log to staged files; promises that all are read in one snapshot, which it can name.
 
 import type { Transaction } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
-import { zipPath } from '../distribute/public-paths.ts'
 import { TocsinError } from '../errors.ts'
-import { readHead, readLogFolder } from '../log/read-events.ts'
+import { readHead } from '../log/read-events.ts'
 import type { BuiltExport, SignDigest, SigningKeyName } from './build-export.ts'
-import { countRevised, countWindow, mayWait } from './count-window.ts'
-import { cutByLimits, type CutPage } from './cut-pages.ts'
 import type { Window } from './plan-windows.ts'
 import type { PublisherContext } from './publisher-context.ts'
-import { readWindow } from './read-window.ts'
 import type { Standing } from './releases.ts'
 import type { Signer } from './signer.ts'
-import { splitExport } from './split-export.ts'
+import { encoderOf } from './stream-encoder.ts'
 import { isSigning, type ConfiguredStream, type Stream } from './streams.ts'
-import type { ReleaseSpan } from './window-keys.ts'
 
 /** A release before it is recorded. */
 export interface DraftRelease {
@@ -53,9 +48,10 @@ export async function draftReleases(
   standing: Standing,
   due: readonly Window[],
 ): Promise<Draft> {
+  const encoder = encoderOf(context, stream)
   return inSnapshot(context, async (tx) => {
     const { nextSeq: readSeq } = await readHead(tx)
-    const empty = await countEmpty(tx, standing, due)
+    const empty = await encoder.countEmpty(tx, standing, due)
     const releases = due.slice(0, empty).map((window, index) => ({
       window,
       keysFrom: index === 0 ? standing.keysEnd : window.start,
@@ -65,7 +61,7 @@ export async function draftReleases(
     // What comes behind empty windows may have to be padded first.
     if (window === undefined || empty > 0) return { releases, readSeq }
     const span = { number: standing.number + 1, ...window, keysFrom: standing.keysEnd, readSeq }
-    return { releases: [await draftRelease(context, tx, stream, span)], readSeq }
+    return { releases: [await encoder.draft(context, tx, stream, span)], readSeq }
   })
 }
 
@@ -83,101 +79,6 @@ export function inSnapshot<Value>(
     )
     return read(tx)
   })
-}
-
-/**
- * How many windows from the first on have nothing new for any stream: found with one look at each index. What became available in windows that
- * were held waits, too: a reinstatement may have brought a key into them.
- */
-async function countEmpty(
-  tx: Transaction,
-  { keysEnd }: Standing,
-  due: readonly Window[],
-): Promise<number> {
-  const end = due.at(-1)?.end ?? 0
-  const { rows } = await tx.query<{ available: number | null }>(
-    sql`select least(
-          (select min(available) from diagnosis_key where available >= ${keysEnd} and available < ${end}),
-          (select min(available) from key_revision where available >= ${keysEnd} and available < ${end}),
-          (select min(available) from report_mark where available >= ${keysEnd} and available < ${end}),
-          (select min(available) from key_mark where available >= ${keysEnd} and available < ${end}),
-          (select min(available) from report_amendment where available >= ${keysEnd} and available < ${end})) as available`,
-  )
-  const available = rows[0]?.available ?? Infinity
-  return due.filter((window) => window.end <= available).length
-}
-
-async function draftRelease(
-  context: PublisherContext,
-  tx: Transaction,
-  stream: ConfiguredStream,
-  span: ReleaseSpan & { readonly keysFrom: number },
-): Promise<DraftRelease> {
-  const window = { start: span.start, end: span.end }
-  const fewest = mayWait(stream, span) ? stream.hold : 0
-  // Whether there is more than fits in one file is all that must be known beforehand.
-  const limits = { keys: stream.maximum + 1, reports: fewest }
-  const found = await countWindow(tx, stream, span, limits)
-  const isHeld = found.keys > 0 && found.reports < fewest
-  const keysFrom = isHeld ? null : span.keysFrom
-  const keys = isHeld ? 0 : found.keys
-  const total = keys + (await countRevised(tx, stream, span))
-  if (total === 0) return { window, keysFrom, files: [] }
-  const signers = await openSigners(context, stream, span.end)
-  const sign: SignDigest = (digest, { keyId, keyVersion }) => {
-    const signer = signers.find((each) => each.keyId === keyId && each.keyVersion === keyVersion)
-    if (signer === undefined) throw new Error('a file asks for a key that nobody opened')
-    return signer.sign(digest)
-  }
-  const pages = cutByLimits(readWindow(tx, stream, { ...span, keysFrom }), stream)
-  const isSplit = total > stream.maximum
-  const files = await buildFiles(
-    context,
-    stream,
-    { ...span, keysFrom, logFolder: await readLogFolder(tx) },
-    pages,
-    isSplit,
-    signers,
-    sign,
-  )
-  return { window, keysFrom, files }
-}
-
-/**
- * Builds the files of a release.
- *
- * @param span with the folder that its files lie in below the stream's own, as `zipPath` takes it
- * @param pages its keys, cut
- * @param isSplit whether they make more than one file
- * @param keys the names of the keys that sign, in order
- */
-export async function buildFiles(
-  { store }: Pick<PublisherContext, 'store'>,
-  stream: Stream,
-  span: ReleaseSpan & { readonly logFolder: string | undefined },
-  pages: AsyncIterable<CutPage>,
-  isSplit: boolean,
-  keys: readonly SigningKeyName[],
-  sign: SignDigest,
-): Promise<DraftFile[]> {
-  const { start, end } = fileSpan(span)
-  const pathOf = (number: number) => zipPath(stream.name, span.logFolder, { start, end }, number)
-  const files = await splitExport(pages, sign, {
-    // Android knows files by their times alone: those of one window must differ in them.
-    describe: (number) => ({
-      start,
-      end: isSplit ? end + number : end,
-      region: stream.region,
-      keys: keys.map(({ keyId, keyVersion }) => ({ keyId, keyVersion })),
-    }),
-    stagingPath: (number) => store.stagingPath(pathOf(number)),
-  })
-  return files.map((built, index) => ({ path: pathOf(index + 1), built }))
-}
-
-/** The time span that a release's files name: after windows that were held, theirs too. */
-function fileSpan({ start, end, keysFrom }: ReleaseSpan): Window {
-  return { start: keysFrom ?? start, end }
 }
 
 /** A signing key of a stream, ready to sign. */
@@ -210,4 +111,13 @@ export async function openSigners(
       )
     }),
   )
+}
+
+/** Signs with those signers; a file may be signed with no other. */
+export function signWith(signers: readonly OpenSigner[]): SignDigest {
+  return (digest, { keyId, keyVersion }) => {
+    const signer = signers.find((each) => each.keyId === keyId && each.keyVersion === keyVersion)
+    if (signer === undefined) throw new Error('a file asks for a key that nobody opened')
+    return signer.sign(digest)
+  }
 }

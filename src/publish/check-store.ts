@@ -1,13 +1,13 @@
 // Publish: what lies in the store against what the log says; promises to name each difference once, to raise no alarm for what a publisher is just doing, and flat memory.
 
-import { createHash } from 'node:crypto'
 import type { Queryable } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 import type { ObjectStore, StoredFile } from '../distribute/directory-store.ts'
 import { storePath } from '../distribute/public-paths.ts'
-import { pointers } from './place-files.ts'
+import { isAsItMustBe } from './place-files.ts'
 import type { PublisherContext } from './publisher-context.ts'
 import { listedFiles, readStandings } from './releases.ts'
+import { encoderOf } from './stream-encoder.ts'
 import { listStreams, type ConfiguredStream } from './streams.ts'
 
 /**
@@ -40,7 +40,7 @@ export interface RecordedFile {
 }
 
 /** What a check works with. */
-export interface CheckContext extends Pick<PublisherContext, 'db' | 'store'> {
+export interface CheckContext extends Pick<PublisherContext, 'db' | 'store' | 'encoders'> {
   /**
    * Called before differences are looked at once more: a publisher that runs may have recorded what it is about to put. Waits as long
    * as that makes sense. @returns whether what is seen now counts
@@ -144,18 +144,23 @@ async function examineAgain(
 
 /** Compares the index and the public key of each stream with what they must be. */
 async function examinePointers(
-  { db, store }: Pick<CheckContext, 'db' | 'store'>,
+  context: Omit<CheckContext, 'settle'>,
   streams: readonly ConfiguredStream[],
 ): Promise<StoreFinding[]> {
+  const { db, store } = context
   const findings: StoreFinding[] = []
   const standings = await readStandings(db, streams)
   for (const stream of streams)
-    for (const { path, bytes } of pointers(stream, await listedFiles(db, stream.name))) {
+    for (const pointer of encoderOf(context, stream).pointers(
+      context,
+      stream,
+      await listedFiles(db, stream.name),
+    )) {
+      const { path } = pointer
       const present = await store.inspect(path)
       // A stream that was just added: no publisher has come by yet.
       if (present === undefined && standings.get(stream.name)?.number === 0) continue
-      const digest = createHash('sha256').update(bytes).digest()
-      if (present !== undefined && isSame(present.digest, digest)) continue
+      if (await isAsItMustBe(context, pointer)) continue
       const size = present === undefined ? {} : { size: present.size }
       findings.push({ problem: 'stale', path, ...size, stream: stream.name })
     }

@@ -40,6 +40,7 @@ const KEY_NAME = /^[A-Za-z0-9_]{1,64}$/
 export function checkStream(stream: Stream, timeGrain: number): void {
   const problem =
     findNameProblem(stream) ??
+    findKindProblem(stream) ??
     findFilterProblem(stream) ??
     findNumberProblem(stream, timeGrain) ??
     findTimeProblem(stream, timeGrain) ??
@@ -64,6 +65,11 @@ export function checkStart({ start }: Stream, now: Date): void {
 function findNameProblem({ name }: Stream): string | undefined {
   if (STREAM_NAME.test(name)) return undefined
   return 'A name has 1 to 63 lower-case letters, digits and hyphens.'
+}
+
+function findKindProblem({ kind }: Stream): string | undefined {
+  if (/^[a-z]{1,20}$/.test(kind)) return undefined
+  return 'A kind of key has 1 to 20 lower-case letters.'
 }
 
 function findFilterProblem(stream: Stream): string | undefined {

@@ -2,7 +2,7 @@
 
 import type { Queryable } from '../db/database.ts'
 import type { Stream } from './streams.ts'
-import { selectKeys, selectRevised, type ReleaseSpan } from './window-keys.ts'
+import { findChanges, selectKeys, selectRevised, type ReleaseSpan } from './window-keys.ts'
 
 /** How long keys wait for company, in seconds. */
 export const LONGEST_HOLD = 86_400
@@ -33,7 +33,7 @@ export async function countWindow(
   span: ReleaseSpan,
   limits: WindowCounts,
 ): Promise<WindowCounts> {
-  const chosen = `(${selectKeys(stream, span)}) as chosen`
+  const chosen = `(${selectKeys(stream, span, await findChanges(db, span))}) as chosen`
   const keys = await countRows(db, `select from ${chosen} limit ${limits.keys}`)
   if (limits.reports === 0 || keys === 0) return { keys, reports: 0 }
   const reports = await countRows(

@@ -25,11 +25,14 @@ const WITHOUT_CHOICE = {
 
 /** The configuration that an event of a stream brought. */
 export function streamContent(event: StoredEvent): Stream {
-  if (event.type !== STREAM_ADDED) return event.parts[0]?.content as Stream
+  // Streams had one kind, and said nothing of it.
+  if (event.type !== STREAM_ADDED)
+    return { ...{ kind: 'gaen' }, ...(event.parts[0]?.content as Stream) }
   const content = event.parts[0]?.content as EarlierStream
   const { keyId, keyVersion, publicKey, keyFile, ...stream } = content
   return {
     ...stream,
+    kind: 'gaen',
     ...WITHOUT_CHOICE,
     inputRegions: [stream.region],
     keys: [{ keyId, keyVersion, publicKey, keyFile, from: 0, through: null }],

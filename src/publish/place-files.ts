@@ -1,10 +1,12 @@
 // Publish: puts what the log records and the store lacks; promises the bytes that were signed once, and a pointer that moves last.
 
+import { createHash } from 'node:crypto'
 import { storePath } from '../distribute/public-paths.ts'
 import type { DraftFile } from './build-window.ts'
 import type { LeaderContext } from './publisher-context.ts'
-import { listedFiles, type FileRow } from './releases.ts'
+import { listedFiles } from './releases.ts'
 import { remakeFiles } from './remake-file.ts'
+import { encoderOf, type Pointer } from './stream-encoder.ts'
 import type { ConfiguredStream } from './streams.ts'
 
 /**
@@ -24,11 +26,8 @@ export async function placeFiles(context: LeaderContext, stream: ConfiguredStrea
     const made = await remakeFiles(context, seq)
     await putFiles(context, made)
   }
-  for (const { path, bytes } of pointers(stream, files)) {
-    const present = await context.store.read(path)
-    if (present === undefined || !Buffer.from(present).equals(bytes))
-      return await movePointer(context, stream)
-  }
+  for (const pointer of encoderOf(context, stream).pointers(context, stream, files))
+    if (!(await isAsItMustBe(context, pointer))) return await movePointer(context, stream)
 }
 
 /** Puts the files of a release, in order; those that are there already stay. */
@@ -42,27 +41,20 @@ export async function putFiles(context: LeaderContext, files: readonly DraftFile
 /** Moves the pointer. Everything that it names is in the store by now. */
 export async function movePointer(context: LeaderContext, stream: ConfiguredStream): Promise<void> {
   const files = await listedFiles(context.db, stream.name)
-  for (const { path, bytes } of pointers(stream, files)) {
+  for (const { path, content } of encoderOf(context, stream).pointers(context, stream, files)) {
     await context.mustHold()
-    await context.store.putMutable(path, bytes)
+    await context.store.putMutable(path, content())
   }
 }
 
-/** The files of a stream that are replaced, in the order in which they are: the index last. */
-export function pointers(
-  stream: ConfiguredStream,
-  files: readonly Pick<FileRow, 'path'>[],
-): { readonly path: string; readonly bytes: Buffer }[] {
-  return [
-    {
-      path: storePath(`${stream.name}/key.pem`),
-      // Newest first; a reader that takes one key takes that.
-      bytes: Buffer.from(stream.keys.map((key) => key.publicKey).join('')),
-    },
-    // All paths, oldest first, one a line, no line break at the end.
-    {
-      path: storePath(`${stream.name}/index.txt`),
-      bytes: Buffer.from(files.map((file) => file.path).join('\n')),
-    },
-  ]
+/** Whether a file that is replaced has its bytes. */
+export async function isAsItMustBe(
+  { store }: Pick<LeaderContext, 'store'>,
+  { path, content }: Pointer,
+): Promise<boolean> {
+  const present = await store.inspect(path)
+  if (present?.digest === undefined) return false
+  const hash = createHash('sha256')
+  for await (const bytes of content()) hash.update(bytes)
+  return hash.digest().equals(present.digest)
 }

@@ -7,7 +7,6 @@ import { appendEvents, raiseGrain } from '../log/append-event.ts'
 import { advanceTree } from '../log/checkpoint.ts'
 import { readHead } from '../log/read-events.ts'
 import { PADDING } from '../submit/padding-report.ts'
-import { ENCODER_VERSION } from './build-export.ts'
 import { draftReleases, type Draft, type DraftFile } from './build-window.ts'
 import { familiesOf, readRegionLists } from './families.ts'
 import { movePointer, placeFiles, putFiles } from './place-files.ts'
@@ -17,6 +16,7 @@ import type { PublisherLock } from './publisher-lock.ts'
 import { readStandings, releaseEvent, type ReleasedFile, type Standing } from './releases.ts'
 import { createRetirement, renewUnlisted, type Attempt } from './retire-files.ts'
 import { settlePadding } from './settle-padding.ts'
+import { encoderOf } from './stream-encoder.ts'
 import { listStreams, type ConfiguredStream } from './streams.ts'
 
 export type { PublisherContext } from './publisher-context.ts'
@@ -123,7 +123,9 @@ async function publishInOrder(
   // With those that are left out of this run: padding is theirs, too, and must not come into what they have published. Without
   // those that have ended.
   const going = all.filter(
-    ({ name, through }) => through === null || (standings.get(name)?.keysEnd ?? 0) < through,
+    (stream) =>
+      encoderOf(context, stream).sharesKeys &&
+      (stream.through === null || (standings.get(stream.name)?.keysEnd ?? 0) < stream.through),
   )
   const families = familiesOf(going, await readRegionLists(context.db))
   const due = new Map<string, Window[]>()
@@ -230,7 +232,7 @@ async function recordReleases(
       keysFrom,
       readSeq,
       configurationSeq: stream.configurationSeq,
-      encoderVersion: ENCODER_VERSION,
+      encoderVersion: encoderOf(context, stream).version,
       files: files.map(releasedFile),
       checkpoint,
     }))

@@ -25,14 +25,17 @@ export async function countPublished(
   const { rows } = await db.query<PublishedCount>(
     sql`with chosen as materialized (
           select key_data, seq, available, report_type from diagnosis_key where seq = any(${bigintArray(reports)}::bigint[])
-          union select key_data, seq, available, report_type from diagnosis_key where key_data = any(${byteaArray(keys)}::bytea[])
+          union all select key_data, seq, available, report_type from diagnosis_key
+            where key_data = any(${byteaArray(keys)}::bytea[]) and seq <> all(${bigintArray(reports)}::bigint[])
         ), judged as materialized (
           select c.*, r.key_data is not null or c.key_data in (select key_data from key_mark)
             or c.seq in (select report from report_mark union select report from report_amendment) as is_changed
           from chosen c left join key_revision r using (key_data)
+        ), by_report as (
+          select seq, available, report_type, count(*) as keys from judged where not is_changed group by 1, 2, 3
         ), usual as (
-          select j.available, j.report_type, p.regions, p.traveler, count(*) as keys from judged j join report p using (seq)
-          where not is_changed group by 1, 2, 3, 4
+          select b.available, b.report_type, p.regions, p.traveler, sum(b.keys) as keys
+          from by_report b cross join lateral (select regions, traveler from report where seq = b.seq offset 0) p group by 1, 2, 3, 4
         ), counted as (
           select f.stream, f.number as release, u.keys
           from usual u join release f on f.keys_from <= u.available and f.window_end > u.available

@@ -4,6 +4,7 @@ import type { Database } from '../db/database.ts'
 import type { ObjectStore } from '../distribute/directory-store.ts'
 import type { LogWriter } from '../log/append-event.ts'
 import type { Signer } from './signer.ts'
+import type { StreamEncoder } from './stream-encoder.ts'
 
 /** What publishing needs. */
 export interface PublisherContext {
@@ -12,6 +13,8 @@ export interface PublisherContext {
   readonly copyDb: Database
   readonly writer: LogWriter
   readonly store: ObjectStore
+  /** By the kinds of streams. */
+  readonly encoders: ReadonlyMap<string, StreamEncoder>
   readonly loadSigner: (file: string) => Promise<Signer>
   /**
    * Waits until every event up to `seq` is archived. A release's files are put into the store only after its event is, so that

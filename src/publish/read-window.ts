@@ -5,7 +5,13 @@ import type { Transaction } from '../db/database.ts'
 import type { KeySequence } from '../format/gaen-export.ts'
 import { CopiedKeys, ROW_LENGTH } from './copied-keys.ts'
 import type { Stream } from './streams.ts'
-import { copySorted, selectKeys, selectRevised, type ReleaseSpan } from './window-keys.ts'
+import {
+  copySorted,
+  findChanges,
+  selectKeys,
+  selectRevised,
+  type ReleaseSpan,
+} from './window-keys.ts'
 
 /** Some keys of one list of an export. */
 export interface KeyPage {
@@ -23,9 +29,10 @@ export async function* readWindow(
   stream: Stream,
   span: ReleaseSpan,
 ): AsyncGenerator<KeyPage> {
-  if (span.keysFrom !== null)
-    for await (const keys of copyKeys(tx, copySorted(selectKeys(stream, span))))
-      yield { list: 'keys', keys }
+  if (span.keysFrom !== null) {
+    const select = selectKeys(stream, span, await findChanges(tx, span))
+    for await (const keys of copyKeys(tx, copySorted(select))) yield { list: 'keys', keys }
+  }
   for await (const keys of copyKeys(tx, copySorted(selectRevised(stream, span))))
     yield { list: 'revisedKeys', keys }
 }

@@ -1,15 +1,13 @@
 // Publish: a recorded file made again from the log; promises the very bytes that were signed, or a refusal.
 
-import { logFolderOf } from '../distribute/public-paths.ts'
 import { TocsinError } from '../errors.ts'
 import { readEvent } from '../log/read-events.ts'
-import { ENCODER_VERSION, type SignDigest } from './build-export.ts'
-import { buildFiles, inSnapshot, type DraftFile } from './build-window.ts'
-import { cutBySizes } from './cut-pages.ts'
+import type { SignDigest } from './build-export.ts'
+import { inSnapshot, type DraftFile } from './build-window.ts'
 import type { PublisherContext } from './publisher-context.ts'
-import { readWindow } from './read-window.ts'
 import { releaseContent } from './earlier-events.ts'
 import { RELEASE, type ReleaseContent } from './releases.ts'
+import { encoderOf } from './stream-encoder.ts'
 import { streamAt } from './streams.ts'
 
 /**
@@ -23,27 +21,16 @@ export async function remakeFiles(context: PublisherContext, seq: number): Promi
   const event = await readEvent(context.db, seq)
   if (event?.type !== RELEASE) throw new TocsinError('log_invalid', `Event ${seq} is no release.`)
   const release = releaseContent(event)
-  if (release.encoderVersion !== ENCODER_VERSION)
+  const stream = await streamAt(context.db, release.configurationSeq)
+  const encoder = encoderOf(context, stream)
+  if (release.encoderVersion !== encoder.version)
     throw new TocsinError(
       'log_invalid',
-      `${release.files[0]?.path} was made by encoder ${release.encoderVersion}, and this version has encoder ${ENCODER_VERSION}: bring the file back from a copy of the store.`,
+      `${release.files[0]?.path} was made by encoder ${release.encoderVersion}, and this version has encoder ${encoder.version}: bring the file back from a copy of the store.`,
     )
-  const stream = await streamAt(context.db, release.configurationSeq)
-  const { number, window, keysFrom, readSeq, files } = release
-  const [first] = files
-  if (first === undefined) return []
-  const span = { number, ...window, keysFrom, readSeq }
-  const made = await inSnapshot(context, (tx) =>
-    buildFiles(
-      context,
-      stream,
-      { ...span, logFolder: logFolderOf(first.path) },
-      cutBySizes(readWindow(tx, stream, span), files),
-      files.length > 1,
-      first.signatures,
-      recordedSignatures(release),
-    ),
-  )
+  const { files } = release
+  if (files.length === 0) return []
+  const made = await inSnapshot(context, (tx) => encoder.remake(context, tx, stream, release))
   for (const [index, { path, digest }] of files.entries()) {
     const again = made[index]
     if (again?.path !== path || !Buffer.from(again.built.digest).equals(digest))
@@ -56,7 +43,7 @@ export async function remakeFiles(context: PublisherContext, seq: number): Promi
 }
 
 /** Gives the signatures in the order in which they were made: file by file, key by key. */
-function recordedSignatures({ files }: ReleaseContent): SignDigest {
+export function recordedSignatures({ files }: ReleaseContent): SignDigest {
   const signatures = files.flatMap((file) => file.signatures).values()
   return async () => signatures.next().value?.signature ?? new Uint8Array()
 }

@@ -16,6 +16,8 @@ import { STREAM_ADDED, streamContent } from './earlier-events.ts'
 export interface Stream {
   /** Lower-case letters, digits and hyphens: it is a folder's name. */
   readonly name: string
+  /** The kind of key that it publishes, and so of its files: a row of the table of kinds. */
+  readonly kind: string
   /** What its files say; upper case. */
   readonly region: string
   /** Whose keys it publishes: those of reports with at least one of these regions, upper case, not empty ... */
@@ -71,10 +73,11 @@ export interface ConfiguredStream extends Stream {
 }
 
 /** What can be changed of a stream that is there; its start only before its first release. */
-export type StreamChanges = Partial<Omit<Stream, 'name'>>
+export type StreamChanges = Partial<Omit<Stream, 'name' | 'kind'>>
 
 /** What a stream has when nobody says otherwise: see design of small numbers in docs/exports.md. */
 export const STREAM_DEFAULTS = {
+  kind: 'gaen',
   excludedRegions: [],
   travelers: 'regional',
   reportTypes: [],
@@ -84,7 +87,7 @@ export const STREAM_DEFAULTS = {
   maximum: 500_000,
   retention: 14 * 86_400,
   through: null,
-} as const satisfies StreamChanges
+} as const satisfies StreamChanges & Partial<Pick<Stream, 'kind'>>
 
 /** The type of a stream's event. */
 export const CONFIGURED = 'stream.configured'
@@ -112,7 +115,9 @@ export async function addStream(
 }
 
 /** A stream that is to be added. */
-export type NewStream = Pick<Stream, 'name' | 'region' | 'period' | 'keys'> & StreamChanges
+export type NewStream = Pick<Stream, 'name' | 'region' | 'period' | 'keys'> &
+  Partial<Pick<Stream, 'kind'>> &
+  StreamChanges
 
 /**
  * Changes a stream. Windows that were published stay as they are; the next one begins where the last one ended. A change to
@@ -177,9 +182,9 @@ export const streamProjection: Projection = {
       await tx.query(sql`delete from stream_key where stream = ${stream.name}`)
       await tx.query(
         sql`insert into stream
-              (name, configuration_seq, region, input_regions, excluded_regions, travelers, report_types, period, window_age, hold,
+              (name, kind, configuration_seq, region, input_regions, excluded_regions, travelers, report_types, period, window_age, hold,
                minimum, maximum, retention, start, through)
-            values (${stream.name}, ${event.seq}, ${stream.region}, ${stream.inputRegions}, ${stream.excludedRegions},
+            values (${stream.name}, ${stream.kind}, ${event.seq}, ${stream.region}, ${stream.inputRegions}, ${stream.excludedRegions},
                     ${stream.travelers}, ${stream.reportTypes}, ${stream.period}, ${stream.windowAge}, ${stream.hold},
                     ${stream.minimum}, ${stream.maximum}, ${stream.retention}, ${stream.start}, ${stream.through})`,
       )
@@ -252,6 +257,7 @@ function inUpperCase(stream: Stream): Stream {
 
 interface StreamRow {
   name: string
+  kind: string
   configuration_seq: number
   region: string
   input_regions: string[]
@@ -272,6 +278,7 @@ interface StreamRow {
 function streamOfRow(row: StreamRow): ConfiguredStream {
   return {
     name: row.name,
+    kind: row.kind,
     configurationSeq: row.configuration_seq,
     region: row.region,
     inputRegions: row.input_regions,

@@ -1,5 +1,6 @@
 // Publish: which keys a release brings, as SQL; promises each key once, in its final state, and no revised key that was not published before.
 
+import type { Queryable } from '../db/database.ts'
 import { REVOKED } from '../format/report-type.ts'
 import { matchReport, matchType, textLiteral } from './stream-filter.ts'
 import type { Stream } from './streams.ts'
@@ -27,8 +28,11 @@ const COLUMNS =
  * A key belongs to the window in which it became available; what is in the log by then has changed it already (a revision, a
  * correction), and one that is revoked or withdrawn leaves nothing to publish. A key that comes into the stream only by such a
  * change (by a revision's type or regions, by a reinstatement) belongs to the window of the change.
+ *
+ * @param hasChanges what {@link findChanges} says of the span: without changes the statement is simpler, and the server sorts its rows by several
+ * processes
  */
-export function selectKeys(stream: Stream, span: ReleaseSpan): string {
+export function selectKeys(stream: Stream, span: ReleaseSpan, hasChanges = true): string {
   if (span.keysFrom === null)
     return `select ${COLUMNS}, seq, padding from diagnosis_key where false`
   const { keysFrom, end, readSeq } = span
@@ -47,21 +51,43 @@ export function selectKeys(stream: Stream, span: ReleaseSpan): string {
       and k.seq not in (${heldBy('report', readSeq)}) and k.key_data not in (${heldBy('key', readSeq)})
       and ${finalType} <> ${REVOKED} and ${matchType(stream, finalType)}
       and coalesce(${amendedDays}, 0) between -14 and 14
-    union all
-    ${ofChanged(
-      [keysFrom, end, readSeq],
-      `select j.key_data as judged, s.*
+    ${hasChanges ? `union all ${selectChangedInto(stream, span, keysFrom)}` : ''}`
+}
+
+/** Those that come into the stream by a change. */
+function selectChangedInto(
+  stream: Stream,
+  { number, end, readSeq }: ReleaseSpan,
+  keysFrom: number,
+): string {
+  return ofChanged(
+    [keysFrom, end, readSeq],
+    `select j.key_data as judged, s.*
       from (select distinct judged as key_data from changed) c join diagnosis_key j using (key_data) join report p on p.seq = j.seq
         cross join lateral key_state(j.key_data, ${readSeq}, 0) s
         left join key_revision r on r.key_data = j.key_data and r.seq = s.revising and r.available < ${end}
         left join report q on q.seq = r.seq
       where s.report_type <> ${REVOKED} and ${matchType(stream, 's.report_type')}
-        and not exists (select from first_release(${textLiteral(stream.name)}, ${span.number}, j.key_data))
+        and not exists (select from first_release(${textLiteral(stream.name)}, ${number}, j.key_data))
         and case when ${matchReport(stream, 'p')} then exists (select from release e
-            where e.stream = ${textLiteral(stream.name)} and e.number < ${span.number} and e.window_end > j.available
+            where e.stream = ${textLiteral(stream.name)} and e.number < ${number} and e.window_end > j.available
               and e.keys_from <= j.available and e.keys_from > j.available - ${LONGEST_SPAN})
           else ${matchReport(stream, 'q')} end`,
-    )}`
+  )
+}
+
+/** Whether anything that was there already was changed in the span of a release's keys: found with one look at each index. */
+export async function findChanges(
+  db: Queryable,
+  { keysFrom, end, readSeq }: ReleaseSpan,
+): Promise<boolean> {
+  const found = (table: string) =>
+    `exists (select from ${table} where available >= $1 and available < $2 and seq < $3)`
+  const { rows } = await db.query<{ found: boolean }>({
+    text: `select ${['key_revision', 'key_mark', 'report_mark', 'report_amendment'].map(found).join(' or ')} as found`,
+    values: [keysFrom ?? end, end, readSeq],
+  })
+  return rows[0]?.found === true
 }
 
 /** What withdrawals hold, by the events below a number: numbers of reports, or keys. */

@@ -18,7 +18,6 @@ import {
   publish,
   PUBLISH_V1,
   refusePublish,
-  type PublishApiName,
   type PublishContext,
   type PublishReply,
   type SubmissionTrace,
@@ -39,7 +38,7 @@ export interface ExplainContext extends Pick<
 /** How a request is explained. */
 export interface ExplainOptions {
   /** By which API it came; `publish-v1` when left out. */
-  readonly api?: PublishApiName
+  readonly api?: keyof typeof APIS
   /** When it comes; now when left out. What is stored is that of now in any case. */
   readonly at?: Date
 }
@@ -51,7 +50,7 @@ export type Explain = (body: Uint8Array, options?: ExplainOptions) => Promise<Ex
 export interface Explanation {
   /** The moment that it is judged for: ISO 8601. */
   readonly at: string
-  readonly api: PublishApiName
+  readonly api: keyof typeof APIS
   /** In the order in which a request meets them. The first that failed makes the reply, unless the request is a repetition. */
   readonly rules: readonly ExplainedRule[]
   /** In the order in which replies count keys; none when the request could not be read. */

@@ -68,12 +68,10 @@ export interface PublishReplyBody {
   readonly warnings?: readonly string[]
 }
 
-/** Which API brought a request. */
-export type PublishApiName = ReportContent['source']
-
 /** An API by which keys are published: how it writes a request. All that follows is the same for each. */
 export interface PublishApi {
-  readonly name: PublishApiName
+  /** See {@link ReportContent.source}. */
+  readonly name: string
   /** @throws TocsinError `bad_request` */
   parse(body: Uint8Array): PublishRequest
   /** The health authority as far as a request asks for it. @param region the default one @throws TocsinError for more than it is */
@@ -166,7 +164,7 @@ function judge(
   authority: TrustedAuthority,
   claims: CertifiedClaims,
   given: {
-    source: PublishApiName
+    source: string
     trackingId: Uint8Array
     platform: ReportStatistics['platform']
     revisable: OpenedToken

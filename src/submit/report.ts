@@ -28,7 +28,7 @@ export const REPORT = 'report'
 /** The part of a report's event that is erased with it. */
 export interface ReportContent {
   /** Which API brought it. */
-  readonly source: 'publish-v1' | 'publish-v1alpha1'
+  readonly source: string
   /** 128 random bits. */
   readonly trackingId: Uint8Array
   /** HMAC of the request under a key of this zone, 16 bytes. */

@@ -5,15 +5,17 @@ import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Address } from '../db/database.ts'
 import { TocsinError } from '../errors.ts'
-import type { PublishApiName, PublishReply } from './publish-v1.ts'
+import type { PublishReply } from './publish-v1.ts'
 import type { SubmissionSettings } from './submission-context.ts'
 
 /** Answers one submission. @throws TocsinError `unavailable` when too many wait already */
 export type Submit = (
   body: Uint8Array,
   userAgent: string,
-  /** `publish-v1` when left out. */
-  api?: PublishApiName,
+  /** The API that brought it; `publish-v1` when left out. */
+  api?: string,
+  /** What else the request said, by the API's own names. */
+  fields?: Readonly<Record<string, string>>,
 ) => Promise<PublishReply>
 
 /** What is handed over at the start. */
@@ -32,7 +34,8 @@ export interface SubmissionBatch {
     readonly id: number
     readonly length: number
     readonly userAgent: string
-    readonly api: PublishApiName
+    readonly api: string
+    readonly fields: Readonly<Record<string, string>>
   }[]
 }
 
@@ -60,7 +63,7 @@ export async function startSubmissionThread(
   tellTimeMs = TELL_TIME_MS,
 ): Promise<SubmissionThread> {
   const worker = new Worker(
-    new URL(`./submission-worker${extname(import.meta.url)}`, import.meta.url),
+    new URL(`../submission-worker${extname(import.meta.url)}`, import.meta.url),
     {
       workerData: data,
       name: 'submissions',
@@ -88,15 +91,15 @@ export async function startSubmissionThread(
   })
 
   let nextId = 0
-  let batch: { id: number; body: Uint8Array; userAgent: string; api: PublishApiName }[] = []
+  let batch: (Omit<SubmissionBatch['submissions'][number], 'length'> & { body: Uint8Array })[] = []
   // Whatever one turn of the event loop read is handed over at once: a message costs as much as a small submission.
   const handOver = () => {
     const bytes = new Uint8Array(batch.reduce((sum, each) => sum + each.body.length, 0))
     let offset = 0
-    const submissions = batch.map(({ id, body, userAgent, api }) => {
+    const submissions = batch.map(({ body, ...rest }) => {
       bytes.set(body, offset)
       offset += body.length
-      return { id, length: body.length, userAgent, api }
+      return { length: body.length, ...rest }
     })
     batch = []
     const message: SubmissionBatch = { now: now().getTime(), bytes, submissions }
@@ -106,7 +109,7 @@ export async function startSubmissionThread(
     if (batch.length === 0) handOver()
   }, tellTimeMs).unref()
   return {
-    submit: (body, userAgent, api = 'publish-v1') =>
+    submit: (body, userAgent, api = 'publish-v1', fields = {}) =>
       new Promise((resolve, reject) => {
         if (waiting.size >= data.settings.maxWaiting) {
           reject(new TocsinError('unavailable'))
@@ -114,7 +117,7 @@ export async function startSubmissionThread(
         }
         const id = nextId++
         waiting.set(id, { resolve, reject })
-        if (batch.push({ id, body, userAgent, api }) === 1) setImmediate(handOver)
+        if (batch.push({ id, body, userAgent, api, fields }) === 1) setImmediate(handOver)
       }),
     async [Symbol.asyncDispose]() {
       clearInterval(timer)

@@ -1,17 +1,17 @@
-// Submit: the thread that judges submissions and makes them durable; promises an answer for each that it was handed, and to close its connections.
+// Submission-worker: the thread that judges submissions and makes them durable; promises an answer for each that it was handed, and to close its connections.
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
-import { openDatabase } from '../db/database.ts'
-import { schemaOf } from '../db/zones.ts'
-import { publishV1, type PublishApiName } from './publish-v1.ts'
-import { publishV1alpha1 } from './publish-v1alpha1.ts'
-import { createPublishContext } from './submission-context.ts'
+import { openDatabase } from './db/database.ts'
+import { schemaOf } from './db/zones.ts'
+import { KINDS } from './kinds.ts'
+import type { SubmissionApi } from './submit/submission-api.ts'
+import { createPublishContext } from './submit/submission-context.ts'
 import type {
   SubmissionAnswer,
   SubmissionBatch,
   SubmissionThreadData,
-} from './submission-thread.ts'
+} from './submit/submission-thread.ts'
 
 if (parentPort === null) throw new Error('this file runs as a thread only')
 const port = parentPort
@@ -25,10 +25,7 @@ const context = createPublishContext(db, settings, () => time)
 
 let answers: SubmissionAnswer[] = []
 
-const PUBLISH: Readonly<Record<PublishApiName, typeof publishV1>> = {
-  'publish-v1': publishV1,
-  'publish-v1alpha1': publishV1alpha1,
-}
+const APIS = new Map(KINDS.flatMap(({ apis }) => apis).map((api) => [api.name, api]))
 
 port.on('message', (message: SubmissionBatch | 'close') => {
   if (message === 'close') {
@@ -46,20 +43,19 @@ async function handle({ now, bytes, submissions }: SubmissionBatch): Promise<voi
   const keysRead = context.refreshKeys()
   if (keysRead !== undefined) await keysRead
   let offset = 0
-  for (const [index, { id, length, userAgent, api }] of submissions.entries()) {
+  for (const [index, { length, ...submission }] of submissions.entries()) {
     if (index > 0 && index % AT_ONCE === 0) await nextTurn()
-    void answer(id, PUBLISH[api], bytes.subarray(offset, offset + length), userAgent)
+    void answer(submission, bytes.subarray(offset, offset + length))
     offset += length
   }
 }
 
 async function answer(
-  id: number,
-  publish: typeof publishV1,
+  { id, api, userAgent, fields }: Omit<SubmissionBatch['submissions'][number], 'length'>,
   body: Uint8Array,
-  userAgent: string,
 ): Promise<void> {
-  const reply = await publish(context, body, userAgent).catch((error: unknown) =>
+  const { handle } = APIS.get(api) as SubmissionApi
+  const reply = await handle(context, body, userAgent, fields).catch((error: unknown) =>
     error instanceof Error ? error : new Error(String(error)),
   )
   // A group's answers come together, and leave together.
