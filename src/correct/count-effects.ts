@@ -4,7 +4,7 @@ import { bigintArray, byteaArray } from '../db/binary-array.ts'
 import type { Queryable } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 import type { SelectedKey } from './find-selected.ts'
-import { countPublished, type PublishedCount } from '../publish/published-keys.ts'
+import { countConcerned, type PublishedCount } from '../publish/published-keys.ts'
 
 /** What a correction concerns: whole reports, and single keys. */
 export interface Concerned {
@@ -64,21 +64,6 @@ export async function findKeyReports(
   return rows
 }
 
-/** How many of the keys were changed by reports that are not concerned: these say something that nobody doubts. */
-export async function countRevisedByOthers(
-  db: Queryable,
-  { reports, keys }: Concerned,
-): Promise<number> {
-  const seqs = bigintArray(reports)
-  const { rows } = await db.query<{ n: number }>(
-    sql`select count(*) as n from (
-          select r.seq from diagnosis_key k join key_revision r using (key_data) where k.seq = any(${seqs}::bigint[])
-          union all select seq from key_revision where key_data = any(${byteaArray(keys)}::bytea[])) as revised
-        where seq <> all(${seqs}::bigint[])`,
-  )
-  return rows[0]?.n ?? 0
-}
-
 /** What of it went out where. */
 export interface Published {
   /** Stream by stream, release by release: how many keys it brought first. */
@@ -92,8 +77,30 @@ export function streamsOf({ published }: Published): string[] {
   return [...new Set(published.map(({ stream }) => stream))]
 }
 
+/** How many keys are concerned, and what of it went out where. */
+export async function countEffects(db: Queryable, concerned: Concerned): Promise<Effects> {
+  const { keys, revisedByOthers, published } = await countConcerned(db, concerned)
+  return {
+    // Of the single ones nobody may have uploaded some.
+    keys: keys + concerned.keys.length,
+    revisedByOthers,
+    published: {
+      published,
+      publishedKeys: published.reduce((sum, each) => sum + each.keys, 0),
+    },
+  }
+}
+
+/** See {@link countEffects}. */
+export interface Effects {
+  /** Those that the reports brought or revised, each once, and the single ones. */
+  readonly keys: number
+  /** How many of them other reports have changed. */
+  readonly revisedByOthers: number
+  readonly published: Published
+}
+
 /** Tells what of it went out where. */
 export async function tellPublished(db: Queryable, concerned: Concerned): Promise<Published> {
-  const published = await countPublished(db, concerned)
-  return { published, publishedKeys: published.reduce((sum, { keys }) => sum + keys, 0) }
+  return (await countEffects(db, concerned)).published
 }

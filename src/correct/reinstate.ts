@@ -11,11 +11,11 @@ import { packSeqs, REINSTATEMENT, reinstatementEvent } from '../submit/correctio
 import { carryOut, invalid, previewIdOf, type CorrectionRequest, type Plan } from './carry-out.ts'
 import { requireWithdrawal, type CorrectionResult } from './corrections-list.ts'
 import {
+  countEffects,
   countKeys,
   findKeyReports,
   keysByReport,
   streamsOf,
-  tellPublished,
   type Published,
 } from './count-effects.ts'
 import { findSelected } from './find-selected.ts'
@@ -136,8 +136,7 @@ async function describe(
     ],
     keys: keysOnce(keys),
   }
-  const keyCount = await countKeys(db, concerned)
-  const published = await tellPublished(db, concerned)
+  const { keys: keyCount, published } = await countEffects(db, concerned)
   const padding = new Set(reports.filter(({ isPadding }) => isPadding).map(({ report }) => report))
   const devices = [
     ...[...concerned.reports, ...padding].map((report) => ({ reports: [report], keys: [] })),

@@ -15,11 +15,10 @@ import {
 import { carryOut, invalid, previewIdOf, type CorrectionRequest, type Plan } from './carry-out.ts'
 import type { CorrectionResult } from './corrections-list.ts'
 import {
+  countEffects,
   countKeys,
-  countRevisedByOthers,
   keysByReport,
   streamsOf,
-  tellPublished,
   withdrawnAmong,
   type Concerned,
   type Published,
@@ -116,9 +115,8 @@ async function examine(
     reports: found.reports,
     keys: [...known.map(({ keyData }) => keyData), ...unknown].sort(Buffer.compare),
   }
-  const keys = await countKeys(db, concerned)
   const held = await withdrawnAmong(db, concerned)
-  const published = await tellPublished(db, concerned)
+  const { keys, revisedByOthers, published } = await countEffects(db, concerned)
   const beside = await choosePadding(
     db,
     // What is withdrawn already will not show again.
@@ -137,7 +135,7 @@ async function examine(
     reports: concerned.reports.length,
     keys,
     alreadyWithdrawn: held.reports.size + held.keys.size,
-    revisedByOthers: await countRevisedByOthers(db, concerned),
+    revisedByOthers,
     ...published,
     padding: beside.padding.length,
   }

@@ -11,24 +11,33 @@ export interface PublishedCount {
   readonly keys: number
 }
 
+/** How much a correction concerns, and what of it is known outside. */
+export interface ConcernedCount {
+  readonly published: readonly PublishedCount[]
+  /** Keys that the reports brought or revised, each once. */
+  readonly keys: number
+  /** How many of the keys were changed by reports that are not concerned: these say something that nobody doubts. */
+  readonly revisedByOthers: number
+}
+
 /**
- * Where keys were published for the first time.
+ * Counts keys, and where they were published for the first time. The keys are read once: among millions each is on a page of its own.
  *
  * Most keys never change: those are counted together, by the release that their time belongs to. The others are looked at one by one.
  *
  * @param of numbers of events of reports, whose keys are meant; and single keys, 16 bytes each
  */
-export async function countPublished(
+export async function countConcerned(
   db: Queryable,
   { reports, keys }: { readonly reports: readonly number[]; readonly keys: readonly Uint8Array[] },
-): Promise<PublishedCount[]> {
-  const { rows } = await db.query<PublishedCount>(
+): Promise<ConcernedCount> {
+  const { rows } = await db.query<{ stream: string | null; release: number; keys: number }>(
     sql`with chosen as materialized (
-          select key_data, seq, available, report_type from diagnosis_key where seq = any(${bigintArray(reports)}::bigint[])
-          union all select key_data, seq, available, report_type from diagnosis_key
+          select key_data, seq, available, report_type, true as is_brought from diagnosis_key where seq = any(${bigintArray(reports)}::bigint[])
+          union all select key_data, seq, available, report_type, false from diagnosis_key
             where key_data = any(${byteaArray(keys)}::bytea[]) and seq <> all(${bigintArray(reports)}::bigint[])
         ), judged as materialized (
-          select c.*, r.key_data is not null or c.key_data in (select key_data from key_mark)
+          select c.*, r.seq as revised_by, r.key_data is not null or c.key_data in (select key_data from key_mark)
             or c.seq in (select report from report_mark union select report from report_amendment) as is_changed
           from chosen c left join key_revision r using (key_data)
         ), by_report as (
@@ -47,9 +56,33 @@ export async function countPublished(
           from judged j cross join stream s cross join lateral first_release(s.name, ${AFTER_ALL}, j.key_data) first
           where j.is_changed
         )
-        select stream, release, sum(keys)::bigint as keys from counted group by 1, 2 order by 1, 2`,
+        (select stream, release, sum(keys)::bigint as keys from counted group by 1, 2 order by 1, 2)
+        union all select null, ${KEYS}::integer, count(*) from judged where is_brought
+        union all select null, ${KEYS}::integer, count(*) from key_revision v where v.seq = any(${bigintArray(reports)}::bigint[])
+          and not exists (select from diagnosis_key k where k.key_data = v.key_data and k.seq = any(${bigintArray(reports)}::bigint[]))
+        union all select null, ${REVISED}::integer, count(*) from judged where revised_by <> all(${bigintArray(reports)}::bigint[])`,
   )
-  return rows
+  const sumOf = (what: number) =>
+    rows.reduce(
+      (sum, row) => (row.stream === null && row.release === what ? sum + row.keys : sum),
+      0,
+    )
+  return {
+    published: rows.filter((row): row is PublishedCount => row.stream !== null),
+    keys: sumOf(KEYS),
+    revisedByOthers: sumOf(REVISED),
+  }
+}
+
+/** What rows without a stream count, in place of a release. */
+const KEYS = 0
+const REVISED = 1
+
+/** Where keys were published for the first time; see {@link countConcerned}. */
+export async function countPublished(
+  ...given: Parameters<typeof countConcerned>
+): Promise<readonly PublishedCount[]> {
+  return (await countConcerned(...given)).published
 }
 
 /** Above every number of a release. */
