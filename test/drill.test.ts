@@ -1,6 +1,7 @@
 // Test: recovery and the drill by commands, as an operator runs them; promises that the drill leaves nothing behind.
 
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createDatabase, databaseTestOnce } from './database.ts'
@@ -49,18 +50,26 @@ databaseTestOnce('archive, drill, dry run, recovery', async (database, t) => {
     join(folder, 'archive-identity.txt'),
   ]
 
+  await using owner = await openOwner(database.url)
+  // One that a killed drill left, and one that may still be going on.
+  const hex = randomBytes(6).toString('hex')
+  const going = `tocsin_drill_${Math.floor(Date.now() / 1000)}_${hex}`
+  for (const name of [`tocsin_drill_1700000000_${hex}`, going])
+    await owner.query(`create database ${name}`)
+
   const drilled = await done(['drill', ...from])
   assert.equal(drilled.agrees, true)
   for (const zone of ['key', 'authority'] as const) {
     assert.deepEqual(drilled.zones[zone].live.differingTables, [])
     assert.equal(drilled.zones[zone].live.rootAgrees, true)
   }
-  await using owner = await openOwner(database.url)
   const left = await owner.query(
     `select datname as name from pg_database where datname like 'tocsin_drill_%'
-     union all select rolname from pg_roles where rolname like 'tocsin_drill_%'`,
+       and datname not in (select datname from pg_stat_activity where datname is not null)
+     union all select rolname from pg_roles where rolname like 'tocsin_drill_1700000000_%'`,
   )
-  assert.deepEqual(left.rows, [])
+  assert.deepEqual(left.rows, [{ name: going }])
+  await owner.query(`drop database ${going}`)
   // A table that does not follow from the events is found.
   await owner.query(`update authority_zone.realm set audience = 'changed'`)
   const changed = await run(['drill', ...from])

@@ -60,7 +60,7 @@ async function drill(
   sources: Sources,
   live?: OpenData,
 ): Promise<CommandResult> {
-  await using throwaway = await makeThrowaway(config)
+  await using throwaway = await makeThrowaway(config, systemClock.now())
   context.note(`tocsin: recovering into ${throwaway.where}`)
   await using data = await context.deployment.openData(
     throwaway.config,

@@ -1,7 +1,7 @@
-// Cli: a database for a while, beside the deployment's own; promises that it is gone afterwards, with its logins.
+// Cli: a database for a while, beside the deployment's own; promises that it is gone afterwards, with its logins, also what a killed command left.
 
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Config } from '../config.ts'
@@ -18,9 +18,10 @@ export interface Throwaway extends AsyncDisposable {
 }
 
 /** Makes a database on the deployment's server, or where there is none, an embedded one in a temporary folder. */
-export async function makeThrowaway(deployment: Config): Promise<Throwaway> {
+export async function makeThrowaway(deployment: Config, now: Date): Promise<Throwaway> {
   const { keyDatabaseUrl: _, authorityDatabaseUrl: __, ...config } = deployment
-  const folder = await mkdtemp(join(tmpdir(), 'tocsin-drill-'))
+  await removeLeftFolders(now)
+  const folder = await mkdtemp(join(tmpdir(), FOLDER))
   const apart = {
     ...config,
     demo: false,
@@ -33,19 +34,56 @@ export async function makeThrowaway(deployment: Config): Promise<Throwaway> {
   if (config.databaseUrl === undefined)
     return { config: apart, where: folder, [Symbol.asyncDispose]: clear }
   const server = config.databaseUrl.reveal()
-  const name = `tocsin_drill_${randomBytes(6).toString('hex')}`
+  const seconds = Math.floor(now.getTime() / 1000)
+  await removeLeftDatabases(server, seconds)
+  const name = `${DATABASE}${seconds}_${randomBytes(6).toString('hex')}`
   await runStatements(server, [`create database ${name}`])
   return {
     config: { ...apart, databaseUrl: new Secret(withDatabase(server, name)) },
     where: `database ${name}`,
     async [Symbol.asyncDispose]() {
-      await runStatements(server, [
-        `drop database if exists ${name} with (force)`,
-        ...ZONES.map((zone) => `drop role if exists ${roleOf(zone, name)}`),
-      ])
+      await runStatements(server, dropping(name))
       await clear()
     },
   }
+}
+
+const FOLDER = 'tocsin-drill-'
+const DATABASE = 'tocsin_drill_'
+
+/** No drill takes so long, seconds: what is older was left by one that was killed, and holds what the archive keeps encrypted. */
+const LEFT_AFTER = 86_400
+
+async function removeLeftFolders(now: Date): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    if (!name.startsWith(FOLDER)) continue
+    const folder = join(tmpdir(), name)
+    const changed = await stat(folder).catch(() => undefined)
+    if (changed === undefined || now.getTime() - changed.mtimeMs < LEFT_AFTER * 1000) continue
+    // Somebody else's is not ours to remove, and no reason to make no drill.
+    await rm(folder, { recursive: true, force: true }).catch(() => undefined)
+  }
+}
+
+async function removeLeftDatabases(server: string, now: number): Promise<void> {
+  const client = await connectOnce(parseAddress(server))
+  try {
+    const { rows } = await client.query<{ name: string }>(
+      `select datname as name from pg_database where datname ~ '^${DATABASE}[0-9]+_[0-9a-f]{12}$'`,
+    )
+    for (const { name } of rows)
+      if (now - Number(name.split('_')[2]) >= LEFT_AFTER)
+        for (const statement of dropping(name)) await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}
+
+function dropping(name: string): string[] {
+  return [
+    `drop database if exists ${name} with (force)`,
+    ...ZONES.map((zone) => `drop role if exists ${roleOf(zone, name)}`),
+  ]
 }
 
 async function runStatements(url: string, statements: readonly string[]): Promise<void> {
