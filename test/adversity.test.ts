@@ -168,7 +168,7 @@ databaseTestOnce(
     const archive = openArchive(join(test.folder, 'key'))
     const objects = await archive.list()
     assert.equal(objects.length, 4)
-    const sound = await openSource(archive, [test.identity])
+    const sound = await openSource(archive, [test.identity], 'key')
     const random = seededRandom(11)
     for (let flip = 0; flip < FLIPS; flip++) {
       const { name, kind, size } = objects[flip % objects.length] ?? assert.fail()
@@ -181,7 +181,7 @@ databaseTestOnce(
       const { problems } = await verifyArchive(archive, 'key', [test.identity])
       assert.ok(problems[0]?.includes(name), `bit ${bit} of ${name}: ${problems.join(' ')}`)
       // Either others hold the same events, and that is said, or it is refused.
-      const source = openSource(archive, [test.identity])
+      const source = openSource(archive, [test.identity], 'key')
       if (kind === 'segment' && name === objects.at(-1)?.name)
         await assert.rejects(source, (error: Error) => error.message.includes(name))
       else {

@@ -1,7 +1,7 @@
 // Test: snapshots, what is dropped behind them, and an archiver that looks after both, on a clock that moves.
 
 import assert from 'node:assert/strict'
-import { rmSync } from 'node:fs'
+import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { listArchived } from '../src/log/archive-rows.ts'
@@ -177,3 +177,40 @@ databaseTestOnce(
     assert.deepEqual(ends(findSuperfluous(all.slice(4), now, 900)), [], 'none is old')
   },
 )
+
+databaseTestOnce('an archive whose folder is gone is missed at once', async (db, t) => {
+  await using opened = await openArchivedZone(db, t)
+  const { test, report, kinds } = opened
+  const { archive } = test.context
+  const told: unknown[] = []
+  await using archiver = runArchiver(test.context, {
+    mostAge: 30,
+    monotonicMs: () => 0,
+    listener: { info: (event) => told.push(event), error: (_, error) => told.push(error) },
+    mode: 'manual',
+  })
+  await report()
+  await archiver.look()
+  renameSync(archive.folder, `${archive.folder}-away`)
+  await archiver.look()
+  assert.equal(archiver.state.isWell, false)
+  assert.match(String(told[0]), /is no longer in .*bring the folder's disk or a copy/)
+  await report()
+  await assert.rejects(archiveThrough(test.context, Infinity), { code: 'archive_damaged' })
+  await assert.rejects(makeSnapshot(test.context), { code: 'archive_damaged' })
+  assert.deepEqual(await archive.list(), [])
+  // It is back.
+  renameSync(`${archive.folder}-away`, archive.folder)
+  await archiver.look()
+  assert.deepEqual([archiver.state.isWell, told.at(-1)], [true, 'the archive is up to date again'])
+  await archiveThrough(test.context, Infinity)
+  assert.deepEqual(await kinds(), ['segment 3', 'segment 4'])
+  // It is lost for good: what it held is written from the log, and the next segment follows that.
+  rmSync(archive.folder, { recursive: true })
+  await report()
+  await makeSnapshot(test.context, { anew: true })
+  assert.deepEqual(await kinds(), ['snapshot 4'])
+  await archiveThrough(test.context, Infinity)
+  const found = await verifyArchive(archive, 'key', [test.identity])
+  assert.deepEqual([found.problems, found.apart, found.events], [[], [], 5])
+})

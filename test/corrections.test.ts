@@ -166,7 +166,7 @@ databaseTest('single keys are withdrawn alone, and in advance', async (db, t) =>
   const keys = [known, ...hex].sort()
   const only = await previewWithdrawal(zone, { keys }, 'retroactive')
   assert.deepEqual([only.reports, only.keys], [0, 1])
-  assert.match(only.warnings.join(), /2 of the keys were never uploaded/)
+  assert.match(only.warnings.join(), /Of the keys 2 never came/)
   const done = await withdrawNow(town, { selection: { keys }, scope: 'both' })
   assert.deepEqual([done.reports, done.keys], [0, 3])
   assert.deepEqual(await heldKeys(zone.db), keys)
@@ -232,7 +232,12 @@ databaseTest('the same id again gets the first answer and changes nothing', asyn
   })
   clock.advance(HOUR)
   await send(town, { handle: HANDLE })
-  assert.deepEqual(await withdrawNow(town, { selection, id: id.toUpperCase(), reason: 'x' }), first)
+  const again = { selection, id: id.toUpperCase(), reason: 'why' }
+  assert.deepEqual(await withdrawNow(town, again), first)
+  // Another one under the same id must not look as if it had been done.
+  await assert.rejects(withdrawNow(town, { ...again, reason: 'x' }), {
+    code: 'correction_id_taken',
+  })
   assert.equal((await heldReports(zone.db)).length, 1)
   await assert.rejects(reinstate(zone, { withdrawal: id, id, ...note }, clock.now()), {
     code: 'correction_id_taken',

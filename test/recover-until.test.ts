@@ -362,7 +362,7 @@ databaseTestOnce(
     const [only = ''] = await writeSegments(zone.db, folder, 'key', identity, end)
     const archive = openArchive(join(folder, 'key'))
     const find = async (until: Parameters<typeof findPoint>[1]) =>
-      findPoint(await openSource(archive, [identity]), until)
+      findPoint(await openSource(archive, [identity], 'key'), until)
     // What was accepted in the grain that the time lies in is left out.
     const { rows } = await zone.db.query<{ seq: number }>(
       sql`select min(seq) as seq from report where grain >= ${noon.getTime() / 1000}`,

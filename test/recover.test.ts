@@ -140,7 +140,7 @@ databaseTestOnce('a snapshot and the segments behind it give the same', async (d
   const older = { kind: 'snapshot', first: 0, end: 10, previous: names[0]?.slice(-77, -13) ?? '' }
   await writeObject(zone.db, folder, 'key', identity, { ...older, kind: 'snapshot' })
   damage(join(folder, 'key', newest.name))
-  const { chain } = await openSource(openArchive(join(folder, 'key')), [identity])
+  const { chain } = await openSource(openArchive(join(folder, 'key')), [identity], 'key')
   assert.equal(chain.objects[0]?.end, 10)
   assert.match(chain.notes.join(' '), /snapshot-000000000000-000000000020-\w+.*passed over/)
   await using other = await openEmpty(database, folder)
@@ -169,7 +169,7 @@ databaseTestOnce('what is damaged, missing, forked or sealed is named', async (d
   const refused = (where: string, code: string, ...sentence: string[]) =>
     assert.rejects(
       async () => {
-        const source = await openSource(openArchive(where), [identity])
+        const source = await openSource(openArchive(where), [identity], 'key')
         await using empty = await openEmpty(database, folder)
         await recoverFrom(empty.key, join(where, '..'), 'key', identity)
         return source
@@ -222,10 +222,10 @@ databaseTestOnce('what is damaged, missing, forked or sealed is named', async (d
   await assertSame(zone, empty.key)
 
   const stranger = await makeIdentity(folder)
-  await assert.rejects(openSource(openArchive(join(folder, 'key')), [stranger.identity]), {
+  await assert.rejects(openSource(openArchive(join(folder, 'key')), [stranger.identity], 'key'), {
     code: 'archive_identity_wrong',
   })
-  await assert.rejects(openSource(openArchive(join(folder, 'nothing')), [identity]), {
+  await assert.rejects(openSource(openArchive(join(folder, 'nothing')), [identity], 'key'), {
     code: 'archive_empty',
   })
 })

@@ -77,7 +77,7 @@ export async function recoverUntilFrom(
   until: Until,
   options: UntilOptions,
 ): Promise<RecoveredUntil> {
-  const source = await openSource(openArchive(join(folder, zone)), [identity])
+  const source = await openSource(openArchive(join(folder, zone)), [identity], zone)
   const pointed = await findPoint(source, until)
   if (pointed === undefined) throw new Error('nothing lies behind the point')
   return recoverUntil(target, pointed, options)

@@ -45,7 +45,7 @@ databaseTestOnce('a report from acceptance to release, and its change', async (d
     accepted: '2026-03-10T08:00:00Z',
     source: 'publish-v1',
     app: 'org.example.clinic',
-    healthAuthority: 'https://org.example.clinic/',
+    issuer: 'https://org.example.clinic/',
     reportType: 'likely',
     regions: ['US'],
     traveler: false,
@@ -233,7 +233,7 @@ databaseTestOnce('padding says that it is padding', async (database, t) => {
   )
   const life = await lifeOf(test, { trackingId: rows[0]?.id ?? '' })
   assert.deepEqual(
-    [life.padding, life.source, life.healthAuthority, life.outcomes],
+    [life.padding, life.source, life.issuer, life.outcomes],
     [true, null, null, {}],
   )
   assert.equal(life.published[0]?.list, 'keys')

@@ -120,7 +120,7 @@ databaseTestOnce(
     assert.ok(made.includes(pem.trim()))
     files.NEW_PUBLIC_KEY = join(machine.folder, 'us-v2-public.pem')
     await machine.run(`curl -s "$URL/exports/us/key.pem" > ${files.NEW_PUBLIC_KEY}`)
-    await stream.next({ ...files, NEWEST: `exports/${newest}` })
+    await stream.next({ ...files, NEWEST: newest })
     stream.assertDone()
     assert.ok(!existsSync(machine.env['STREAM_KEY'] ?? ''))
   },

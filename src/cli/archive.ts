@@ -10,6 +10,7 @@ import type { ArchiveContext } from '../log/write-archive.ts'
 import { formatTimestamp } from '../operate/timestamp.ts'
 import { archiveContext, identityHint } from './archives.ts'
 import { textOption, type Command, type CommandContext, type CommandResult } from './command.ts'
+import { counted } from './counted.ts'
 import { withData } from './with-data.ts'
 
 const ZONE_OPTION = { type: 'string', help: 'key or authority; both when left out' } as const
@@ -30,7 +31,7 @@ export const archiveStatusCommand: Command = {
       const newest = snapshots.at(-1)
       const end = objects.at(-1)?.end ?? 0
       context.print(
-        `${archive.zone} zone: ${end} of ${nextSeq} events archived in ${archive.archive.folder}; ${objects.length - snapshots.length} segments, ${snapshots.length} snapshots${newest === undefined ? '' : `, the newest of ${formatTimestamp(newest.madeAt)}`}`,
+        `${archive.zone} zone: ${end} of ${nextSeq} events archived in ${archive.archive.folder}; ${counted(objects.length - snapshots.length, 'segment')}, ${counted(snapshots.length, 'snapshot')}${newest === undefined ? '' : `, the newest of ${formatTimestamp(newest.madeAt)}`}`,
       )
       for (const { name } of missing) context.print(`  missing: ${name}`)
       return {
@@ -64,12 +65,13 @@ export const archiveNowCommand: Command = {
 
 /** `tocsin archive snapshot` */
 export const archiveSnapshotCommand: Command = {
-  summary: 'Makes a snapshot now, and drops what is older than 48 h and held by a younger one.',
+  summary:
+    'Makes a snapshot now, and drops what is older than 48 h and held by a younger one. Where objects of the archive are lost, it holds all that they did.',
   usage: 'archive snapshot [--zone key|authority]',
   options: { zone: ZONE_OPTION },
   run: (context) =>
     forZones(context, async (archive) => {
-      const { name, end, size } = await makeSnapshot(archive)
+      const { name, end, size } = await makeSnapshot(archive, { anew: true })
       context.print(`${archive.zone} zone: ${name}, ${end} events, ${size} bytes`)
       return { document: { name, events: end, size } }
     }),

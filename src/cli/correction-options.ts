@@ -62,6 +62,10 @@ export const CORRECTION_OPTIONS = {
     type: 'string',
     help: 'do it: the id that the preview showed. Without it nothing is changed',
   },
+  id: {
+    type: 'string',
+    help: 'with --carry-out: 32 hex digits of your own; sent again, the same correction is answered and not done again',
+  },
 } as const satisfies Record<string, CommandOption>
 
 /** The selection of the options; undefined when none was given. @throws TocsinError `usage`, `selection_invalid` */
@@ -141,6 +145,7 @@ export function runCorrection<Shown extends Preview>(
 ): Promise<CommandResult> {
   const previewId = textOption(context, 'carry-out')
   const reason = previewId === undefined ? '' : requiredOption(context, 'reason')
+  const id = textOption(context, 'id')
   return withData(context, async ({ zones, now }) => {
     if (previewId === undefined) {
       const shown = await steps.preview(zones.key)
@@ -150,7 +155,8 @@ export function runCorrection<Shown extends Preview>(
       )
       return { document: { ...shown, carriedOut: false } }
     }
-    const done = await steps.carryOut(zones.key, { reason, by: 'command', previewId }, now())
+    const request = { reason, by: 'command', previewId, ...(id === undefined ? {} : { id }) }
+    const done = await steps.carryOut(zones.key, request, now())
     context.print(`${summaryOf(done)}.`)
     for (const line of steps.conclude(done)) context.print(line)
     return { document: { ...done, carriedOut: true } }

@@ -77,7 +77,7 @@ async function drill(
       onProgress: bar.update,
       signal,
     }).finally(bar.stop)
-    await eraseOnceMore(data.zones, zone)
+    await eraseOnceMore(data.zones, zone, source.chain.grain)
     const seconds = Number(((performance.now() - begun) / 1000).toFixed(1))
     const compared =
       live === undefined ? null : await compareZones(data.zones[zone], live.zones[zone], log)

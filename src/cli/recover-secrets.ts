@@ -8,6 +8,7 @@ import type { MasterKey } from '../db/secrets.ts'
 import type { Zone } from '../db/zones.ts'
 import { TocsinError } from '../errors.ts'
 import type { OpenZones } from '../operate/open-zones.ts'
+import type { CommandContext } from './command.ts'
 import type { SecretsBackup } from './secrets.ts'
 
 /** A secret that is not there. */
@@ -122,4 +123,10 @@ async function isLoadable(
     if (error instanceof TocsinError && error.code === 'signing_key_invalid') return false
     throw error
   }
+}
+
+/** Tells what is missing, and what that means. */
+export function printMissing(context: CommandContext, missing: readonly MissingSecret[]): void {
+  for (const { zone, name, meaning } of missing)
+    context.print(`Missing in the ${zone} zone: ${name}. So ${meaning}.`)
 }

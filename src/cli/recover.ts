@@ -1,22 +1,17 @@
 // Cli: rebuilds a deployment from its archive; promises an empty database, the same state as before, and to say what no archive holds.
 
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { identityToRecipient } from 'age-encryption'
 import { eraseAgain as eraseCodes } from '../authorize/retention.ts'
 import { parseConfig, type Config } from '../config.ts'
-import { connectOnce, parseAddress } from '../db/database.ts'
-import { openEmbedded } from '../db/embedded.ts'
 import { loadMasterKey } from '../db/secrets.ts'
-import { checkWrapped } from '../db/secrets-backup.ts'
 import { takeSessionLock } from '../db/session-lock.ts'
-import { schemaOf, type Zone } from '../db/zones.ts'
+import type { Zone } from '../db/zones.ts'
 import { TocsinError } from '../errors.ts'
 import { readIdentities } from '../log/archive-recipients.ts'
 import { systemClock } from '../operate/clock.ts'
 import type { OpenZones } from '../operate/open-zones.ts'
 import { formatTimestamp } from '../operate/timestamp.ts'
-import { openSource, readThrough } from '../recover/open-source.ts'
+import { openSource } from '../recover/open-source.ts'
 import { recoverUntil } from '../recover/recover-until.ts'
 import type { PointedSource } from '../recover/find-point.ts'
 import { recoverZone, type RecoverySource } from '../recover/recover-zone.ts'
@@ -26,7 +21,8 @@ import { zoneArchive } from './archives.ts'
 import { textOption, type Command, type CommandContext, type CommandResult } from './command.ts'
 import { counted } from './counted.ts'
 import { startProgress } from './progress.ts'
-import { findMissing, kindsMissing, restoreSecrets, type MissingSecret } from './recover-secrets.ts'
+import { findMissing, printMissing, restoreSecrets } from './recover-secrets.ts'
+import { tryRecovery } from './try-recovery.ts'
 import { readSecretsBackup, type SecretsBackup } from './secrets.ts'
 import { findPoints, printRecoveredUntil, UNTIL_OPTION } from './recover-until.ts'
 import { requiredOption } from './with-data.ts'
@@ -51,7 +47,7 @@ export const recoverCommand: Command = {
     const backup = secretsFile === undefined ? undefined : await readSecretsBackup(secretsFile)
     const sources = await findPoints(context, await openSources(context))
     return context.values['dry-run'] === true
-      ? tryOut(context, config, sources, backup)
+      ? tryRecovery(context, config, sources, backup)
       : carryOut(context, config, sources, backup)
   },
 }
@@ -60,7 +56,7 @@ export const recoverCommand: Command = {
 export type Sources = ReadonlyMap<Zone, RecoverySource>
 
 /** The same, each with its point where it is recovered to one. */
-type MaybePointed = ReadonlyMap<Zone, RecoverySource | PointedSource>
+export type MaybePointed = ReadonlyMap<Zone, RecoverySource | PointedSource>
 
 /** Looks through the archives that the options name. @throws TocsinError of `openSource` */
 export async function openSources(context: CommandContext): Promise<Sources> {
@@ -74,7 +70,7 @@ export async function openSources(context: CommandContext): Promise<Sources> {
       context.print(`${zone} zone: nothing of it lies in ${archive.folder}`)
       continue
     }
-    const source = await openSource(archive, identities)
+    const source = await openSource(archive, identities, zone)
     const { objects, end, grain, notes } = source.chain
     context.print(
       `${zone} zone: ${counted(end, 'event')} in ${counted(objects.length, 'object')}, the newest of ${formatTimestamp(grain)}`,
@@ -124,7 +120,7 @@ async function carryOut(
       return { log, anew: log }
     }
     const { log, anew } = await recover().finally(bar.stop)
-    await eraseOnceMore(zones, zone)
+    await eraseOnceMore(zones, zone, source.chain.grain)
     const seconds = Number(((performance.now() - begun) / 1000).toFixed(1))
     context.print(
       log.alreadyThere === log.events
@@ -144,96 +140,10 @@ async function carryOut(
   return { document: { dryRun: false, zones: recovered, missingSecrets: missing } }
 }
 
-/** What was erased since the newest snapshot is in the archive as it was. */
-export async function eraseOnceMore(zones: OpenZones, zone: Zone): Promise<void> {
-  if (zone === 'key') await eraseReports(zones.key, systemClock.now())
-  else await eraseCodes({ ...zones.authority, masterKey: zones.masterKey }, systemClock.now())
-}
-
-async function tryOut(
-  context: CommandContext,
-  config: Config,
-  sources: MaybePointed,
-  backup: SecretsBackup | undefined,
-): Promise<CommandResult> {
-  for (const [zone, source] of sources) {
-    const bar = startProgress(context, `${zone} zone`, source.chain.end, 'events')
-    await readThrough(source, bar.update).finally(bar.stop)
-  }
-  const occupied = await findOccupied(config, [...sources.keys()])
-  const masterKey = existsSync(config.masterKeyFile)
-    ? await loadMasterKey(config.masterKeyFile, false)
-    : undefined
-  if (backup !== undefined && masterKey !== undefined)
-    for (const zone of sources.keys()) checkWrapped(masterKey, backup.zones[zone])
-  const missing = kindsMissing(backup, [...sources.keys()])
-  context.print(
-    occupied.length > 0
-      ? `The database holds a log of the ${occupied.join(' and the ')} zone: a recovery would go on with its own and refuse any other.`
-      : 'The database is empty: everything would be recovered.',
-  )
-  if (masterKey === undefined)
-    context.print(
-      backup === undefined
-        ? `There is no master key in ${config.masterKeyFile}: a new one would be made.`
-        : `There is no master key in ${config.masterKeyFile}: without it the secrets can not be used, and a recovery is refused.`,
-    )
-  printMissing(context, missing)
-  const zones = Object.fromEntries(
-    [...sources].map(([zone, source]) => {
-      const { chain } = source
-      return [
-        zone,
-        {
-          events: chain.end,
-          newest: chain.grain,
-          objects: chain.objects.map(({ name }) => name),
-          notes: chain.notes,
-          ...('point' in source ? { point: source.point } : {}),
-        },
-      ]
-    }),
-  )
-  return {
-    document: {
-      dryRun: true,
-      zones,
-      occupied,
-      masterKey: masterKey !== undefined,
-      missingSecrets: missing,
-    },
-  }
-}
-
-function printMissing(context: CommandContext, missing: readonly MissingSecret[]): void {
-  for (const { zone, name, meaning } of missing)
-    context.print(`Missing in the ${zone} zone: ${name}. So ${meaning}.`)
-}
-
-/** The zones whose log has any event, without making anything. */
-async function findOccupied(config: Config, zones: readonly Zone[]): Promise<Zone[]> {
-  const { databaseUrl, dataFolder } = config
-  if (databaseUrl === undefined && !existsSync(join(dataFolder, 'postgresql'))) return []
-  const embedded = databaseUrl === undefined ? await openEmbedded(dataFolder) : undefined
-  try {
-    const client = await connectOnce(parseAddress(embedded?.url ?? databaseUrl?.reveal() ?? ''))
-    try {
-      const occupied: Zone[] = []
-      for (const zone of zones) {
-        const table = `${schemaOf(zone)}.event`
-        const there = await client.query<{ name: string | null }>(
-          'select to_regclass($1)::text as name',
-          [table],
-        )
-        if ((there.rows[0]?.name ?? null) === null) continue
-        if ((await client.query(`select 1 from ${table} limit 1`)).rowCount !== 0)
-          occupied.push(zone)
-      }
-      return occupied
-    } finally {
-      await client.end()
-    }
-  } finally {
-    await embedded?.close()
-  }
+/** What was erased since the newest snapshot is in the archive as it was. @param grain of the newest event, unix seconds */
+export async function eraseOnceMore(zones: OpenZones, zone: Zone, grain: number): Promise<void> {
+  // The clock of a new machine may be behind: what was erased must not come back by it.
+  const now = new Date(Math.max(systemClock.now().getTime(), grain * 1_000))
+  if (zone === 'key') await eraseReports(zones.key, now)
+  else await eraseCodes({ ...zones.authority, masterKey: zones.masterKey }, now)
 }

@@ -41,10 +41,10 @@ export const reportCommand: Command = {
 }
 
 function* lines(life: ReportLife): Generator<string> {
-  const { source, healthAuthority, regions, embargoedUntil, withdrawnKeys, keys } = life
+  const { source, issuer, regions, embargoedUntil, withdrawnKeys, keys } = life
   const origin = life.padding
     ? 'padding, made here'
-    : `by ${source ?? 'an API that is not known'} of ${life.app} (${healthAuthority ?? ''})`
+    : `by ${source ?? 'an API that is not known'} of ${life.app} (${issuer ?? ''})`
   yield `report ${life.trackingId}, accepted ${life.accepted}, ${origin}`
   yield `  ${life.reportType}, of ${regions.join(', ')}${life.traveler ? ', a traveler' : ''}`
   const outcomes = Object.entries(life.outcomes).map(

@@ -33,7 +33,9 @@ export const withdrawalListCommand: Command = {
       const orders = await listWithdrawalOrders(zone.db, chosen)
       await noteLookUp(zone, 'withdrawal-orders', chosen, now())
       if (orders.length === 0)
-        context.print('None: tocsin batch invalidate --retroactive makes one.')
+        context.print(
+          'None: tocsin batch invalidate and tocsin provider invalidate-codes make one with --retroactive.',
+        )
       const document = orders.map(describeOrder)
       for (const { id, realm, madeAt, handles, from, through, ...order } of document) {
         const days = `${dateOf(from)} to ${dateOf(through)}`

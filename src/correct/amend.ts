@@ -118,6 +118,10 @@ async function examine(
   const { reports } = await findSelected(db, selection, until)
   const concerned = { reports, keys: [] }
   const { keys, tooFar } = await countSaid(db, reports, onsetDay)
+  if (keys > 0 && tooFar === keys)
+    throw invalid(
+      `every key lies more than ${LIMITS.maxDaysSinceOnset} days from that onset: check the day, or withdraw the reports`,
+    )
   const published = await tellPublished(db, concerned)
   const counted = {
     reports: reports.length,
@@ -134,7 +138,11 @@ async function examine(
   )
   return {
     preview: {
-      id: previewIdOf([AMENDMENT, selection, reportType, onsetDay], concerned, keys),
+      id: previewIdOf(
+        [AMENDMENT, selection, reportType, onsetDay, counted.alreadyAmended],
+        concerned,
+        keys,
+      ),
       ...counted,
       warnings: [...warningsOf(counted, areFew, reportType !== null)],
     },
@@ -153,7 +161,7 @@ function* warningsOf(
   if (withdrawn > 0) yield `${withdrawn} of the reports are withdrawn, and stay so.`
   // Padding is never amended: it would have to look like somebody's second thought.
   if (areFew)
-    yield 'They are few, and no padding goes along: the release will show that these keys belong together.'
+    yield 'The keys are few, and no padding goes along: the release will show that these keys belong together.'
   if (changesType && publishedKeys > 0)
     yield 'Phones that matched a key before take a self-report as likely or confirmed and a likely one as confirmed, once; no other change of the type.'
 }

@@ -53,7 +53,7 @@ const MAX_REASON = 500
 export async function carryOut(
   { db, writer }: KeyZone,
   kind: CorrectionKind,
-  { reason, previewId, id }: CorrectionRequest,
+  { reason, by, previewId, id }: CorrectionRequest,
   now: Date,
   plan: (tx: Transaction, until: number) => Promise<Plan>,
 ): Promise<CorrectionResult> {
@@ -66,7 +66,9 @@ export async function carryOut(
     await tx.query(sql`select pg_advisory_xact_lock(${CORRECTION_LOCK}::bigint)`)
     const earlier = await findCorrection(tx, encodeHex(name))
     if (earlier !== undefined) {
-      if (earlier.kind !== kind) throw new TocsinError('correction_id_taken')
+      // Whoever asks for something else must not take the answer for a success.
+      if (earlier.kind !== kind || earlier.by !== by || earlier.reason !== reason.trim())
+        throw new TocsinError('correction_id_taken')
       return earlier
     }
     const { nextSeq } = await readHead(tx)
@@ -123,7 +125,7 @@ function refuseOutdated(given: string, current: string): void {
 }
 
 function countsOf(id: string): { reports: number; keys: number } | undefined {
-  const match = /^r(\d+)-k(\d+)-[0-9a-f]{16}$/.exec(id)
+  const match = /^r(\d{1,9})-k(\d{1,9})-[0-9a-f]{16}$/.exec(id)
   return match === null ? undefined : { reports: Number(match[1]), keys: Number(match[2]) }
 }
 

@@ -1,9 +1,9 @@
-// Correct: an order of an issuer to withdraw what it vouched for; promises that its signature is checked before anything is looked up, that it reaches the issuer's own reports alone, and that it is carried out once.
+// Correct: an order of an issuer to withdraw what it vouched for; promises that its signature is checked before anything but keys is looked up, that it reaches the issuer's own reports alone, and that it is carried out once.
 
 import { TocsinError } from '../errors.ts'
 import { isSignedByAuthority } from '../submit/authority-signature.ts'
 import { judgeTexts, parseClaims, parseCompactJws, readTimes } from '../submit/compact-jws.ts'
-import { listHealthAuthorities } from '../submit/health-authorities.ts'
+import { listHealthAuthorities, type HealthAuthority } from '../submit/health-authorities.ts'
 import { BASE64URL_16_BYTES } from '../submit/verify-certificate.ts'
 import { withdraw } from './withdraw.ts'
 import type { KeyZone } from './zone.ts'
@@ -75,10 +75,16 @@ export async function receiveOrder(
   const audiences: unknown[] = Array.isArray(claims['aud']) ? claims['aud'] : [claims['aud']]
   const seconds = now().getTime() / 1000
   // Read from the database each time: orders are rare, and what was revoked is refused at once.
-  const own = (await listHealthAuthorities(zone.db)).filter(
+  const named = (await listHealthAuthorities(zone.db)).filter(
     ({ issuer, audience }) => issuer === iss && audiences.includes(audience),
   )
-  if (!isSignedByAuthority(jws, own, kid, seconds)) throw new TocsinError('order_unauthorized')
+  const signing = named.filter((each) => isSignedByAuthority(jws, [each], kid, seconds))
+  if (signing.length === 0) throw new TocsinError('order_unauthorized')
+  // Those of the same key, disabled ones as well: an issuer of the same name may be somebody else.
+  const keysOf = ({ keys }: HealthAuthority) =>
+    keys.filter((key) => key.kid === kid).map(({ publicKey }) => publicKey)
+  const signedBy = new Set(signing.flatMap(keysOf))
+  const own = named.filter((each) => keysOf(each).some((key) => signedBy.has(key)))
   const { jti, handles, acceptedFrom, acceptedBefore } = readOrder(
     claims,
     seconds,
@@ -98,12 +104,6 @@ export async function receiveOrder(
     },
     now(),
   )
-  // Or whoever chose the id of somebody else's correction would be told how much that concerned.
-  if (done.by !== by)
-    throw new TocsinError(
-      'correction_id_taken',
-      'Another correction has the id that jti names: sign a new order.',
-    )
   return { jti, reports: tellable(done.reports), keys: tellable(done.keys) }
 }
 

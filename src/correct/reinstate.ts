@@ -179,8 +179,8 @@ function* warningsOf(
       ? 'Nothing that came is withdrawn by it: only its rule for later reports ends.'
       : 'Nothing is withdrawn of what is selected: there is nothing to reinstate.'
   if (staysWithdrawn > 0)
-    yield `${staysWithdrawn} of them are held by another withdrawal as well, and stay withdrawn until that is taken back.`
-  if (isShort) yield 'They are few: the release will show that these keys belong together.'
+    yield `Another withdrawal holds ${staysWithdrawn} of them as well: withdrawn until that is taken back, too.`
+  if (isShort) yield 'The keys are few: the release will show that these keys belong together.'
   if (publishedKeys > 0)
     yield 'Phones that were told REVOKED need not take a key back: by the matching code that Google published, no report type follows REVOKED; phones that had not matched it match it as a new one.'
 }

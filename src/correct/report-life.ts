@@ -23,7 +23,7 @@ export interface ReportLife {
   /** healthAuthorityID as the app sent it; can be empty for padding. */
   readonly app: string
   /** The issuer of its certificate; null for padding. */
-  readonly healthAuthority: string | null
+  readonly issuer: string | null
   /** As it was sent: an amendment is among the corrections. */
   readonly reportType: string
   readonly regions: readonly string[]
@@ -96,7 +96,7 @@ export async function readReportLife(
     source,
     app,
     // Padding has none.
-    healthAuthority: padding ? null : healthAuthority,
+    issuer: padding ? null : healthAuthority,
     reportType,
     regions,
     traveler,

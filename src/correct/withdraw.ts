@@ -1,6 +1,7 @@
 // Correct: withdraws reports or single keys; promises one transaction, that a preview shows what is done, and no report between those that were found and those that a rule for later ones holds.
 
 import type { Queryable, Transaction } from '../db/database.ts'
+import { sql } from '../db/sql.ts'
 import type { LockedHead } from '../log/append-event.ts'
 import { readHead } from '../log/read-events.ts'
 import type { NewEvent } from '../log/record.ts'
@@ -131,6 +132,7 @@ async function examine(
     streamsOf(published),
     SECURE_RANDOM,
   )
+  const standsAlready = standing === undefined ? 0 : await countStanding(db)
   const counted = {
     reports: concerned.reports.length,
     keys,
@@ -141,7 +143,12 @@ async function examine(
   }
   return {
     preview: {
-      id: previewIdOf([WITHDRAWAL, scope, selection], concerned, keys),
+      // With what holds it already: the same correction sent twice is seen to be the second.
+      id: previewIdOf(
+        [WITHDRAWAL, scope, selection, standsAlready, counted.alreadyWithdrawn],
+        concerned,
+        keys,
+      ),
       ...counted,
       warnings: [...warningsOf(counted, beside, scope, selection, found.unknownKeys.length)],
     },
@@ -149,6 +156,12 @@ async function examine(
     padding: beside.padding,
     standing,
   }
+}
+
+/** How many rules for later reports stand. */
+async function countStanding(db: Queryable): Promise<number> {
+  const { rows } = await db.query<{ n: number }>(sql`select count(*) as n from standing_withdrawal`)
+  return rows[0]?.n ?? 0
 }
 
 /** The rule for what comes later; undefined for keys, which are marked one by one. @throws TocsinError `correction_invalid` */
@@ -189,12 +202,12 @@ function* warningsOf(
     yield 'Nothing that is stored is selected: check the conditions.'
   if (keys !== undefined && unknownKeys > 0)
     yield scope === 'retroactive'
-      ? `${unknownKeys} of the keys were never uploaded: scope both holds them, too, should they come.`
-      : `${unknownKeys} of the keys were never uploaded: they are withdrawn in advance.`
+      ? `Of the keys ${unknownKeys} never came: scope both holds them, too, should they come.`
+      : `Of the keys ${unknownKeys} never came: withdrawn in advance.`
   if (isShort)
     yield 'There is too little published padding to go along: the release will show that these keys belong together.'
   if (revisedByOthers > 0)
-    yield `${revisedByOthers} of the keys were changed by other reports since, and are withdrawn all the same.`
+    yield `Of the keys other reports have changed ${revisedByOthers} since: withdrawn all the same.`
   if (publishedKeys > 0)
     yield 'Phones that matched a key of a confirmed test before may keep the match: Android takes REVOKED only in place of a self-report or a clinical diagnosis.'
 }

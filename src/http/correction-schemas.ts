@@ -110,7 +110,7 @@ export const REPORT_LIFE: Schema = objectOf({
   accepted: text('ISO 8601, UTC, at a time grain'),
   source: textOrNull('Which API brought it; null for padding'),
   app: text('healthAuthorityID as the app sent it'),
-  healthAuthority: textOrNull('The issuer of the certificate; null for padding'),
+  issuer: textOrNull('The issuer of the certificate; null for padding'),
   reportType: text('confirmed, likely, user-report or negative, as it was sent'),
   regions: texts('Where it is published'),
   traveler: flag('As the app sent it'),

@@ -113,7 +113,10 @@ function isCount(value: unknown): boolean {
 }
 
 /** How long one item may be, in bytes: a broken length must not fill the memory. The largest events are paper batches, of a few MB. */
-const MOST_ITEM_BYTES = 1 << 28
+const MOST_ITEM_BYTES = 1 << 27
+
+/** The same of a header, which has a few hundred: so that a few stored bytes can't make us unpack many. */
+export const MOST_HEADER_BYTES = 1 << 16
 
 /**
  * The length of the CBOR item at the beginning of `bytes`, found from its heads alone.

@@ -2,6 +2,7 @@
 
 import { sql } from '../db/sql.ts'
 import type { Database, Queryable } from '../db/database.ts'
+import { TocsinError } from '../errors.ts'
 import { nameOfObject, type ArchiveKind, type ArchiveObject } from './archive-format.ts'
 import type { Archive } from './archive-store.ts'
 import { decodeFrontier, EMPTY_FRONTIER, encodeFrontier, type Frontier } from './tree.ts'
@@ -42,6 +43,35 @@ export async function listArchived(db: Queryable): Promise<ArchivedObject[]> {
         where verified_at is not null order by end_seq, kind, made_at`,
   )
   return rows.map(toObject)
+}
+
+/**
+ * Refuses when the newest object or the newest snapshot is not where it was written: the archive's disk is away, or somebody has put an
+ * empty folder in its place. What is written there would be half an archive, and nobody would hear of it.
+ *
+ * @throws TocsinError `archive_damaged`
+ */
+export async function requireNewest(db: Queryable, archive: Archive): Promise<void> {
+  const { rows } = await db.query<Row>(
+    sql`select distinct on (kind) kind, first_seq, end_seq, digest, previous, frontier, size, made_at from archive_object
+        where verified_at is not null order by kind, end_seq desc, made_at desc`,
+  )
+  for (const { name, size } of rows.map(toObject))
+    if ((await archive.sizeOf(name)) !== size)
+      throw new TocsinError(
+        'archive_damaged',
+        `${name} is no longer in ${archive.folder}, and nothing is archived there without it: bring the folder's disk or a copy of its objects back. If they are lost for good, tocsin archive snapshot begins anew.`,
+      )
+}
+
+/** Takes objects that are not there any more from the list. */
+export async function forgetLost(
+  db: Database,
+  archive: Archive,
+  objects: readonly ArchivedObject[],
+): Promise<void> {
+  for (const object of objects)
+    if ((await archive.sizeOf(object.name)) !== object.size) await removeObject(db, archive, object)
 }
 
 /** What there is, in figures. */

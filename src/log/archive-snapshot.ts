@@ -3,9 +3,11 @@
 import { TocsinError } from '../errors.ts'
 import type { ArchiveObject } from './archive-format.ts'
 import {
+  forgetLost,
   listArchived,
   readArchiveEnd,
   removeObject,
+  requireNewest,
   type ArchivedObject,
   type ArchiveSummary,
 } from './archive-rows.ts'
@@ -20,10 +22,16 @@ const KEEP_FOR = 48 * 3_600
 /**
  * Makes a snapshot of all that was committed before the call, then drops what is too old.
  *
+ * @param options.anew by hand: where objects are lost, the snapshot is of what was archived before, needs none of them, and they are
+ * forgotten
  * @throws TocsinError as {@link archiveThrough}
  */
-export async function makeSnapshot(context: ArchiveContext): Promise<ArchivedObject> {
-  await archiveThrough(context, Infinity)
+export async function makeSnapshot(
+  context: ArchiveContext,
+  { anew = false } = {},
+): Promise<ArchivedObject> {
+  const lost = anew && (await isNewestLost(context))
+  if (!lost) await archiveThrough(context, Infinity)
   return withArchiveLock(context, 'snapshot', async (mustHold) => {
     const { frontier, previous } = await readArchiveEnd(context.db)
     const wanted = {
@@ -41,9 +49,21 @@ export async function makeSnapshot(context: ArchiveContext): Promise<ArchivedObj
         'The log was changed since it was archived: its events do not give the tree of the segments.',
       )
     }
+    if (anew) await forgetLost(context.db, context.archive, await listArchived(context.db))
     await dropSuperfluous(context)
     return made
   })
+}
+
+/** Whether {@link requireNewest} refuses. */
+async function isNewestLost({ db, archive }: ArchiveContext): Promise<boolean> {
+  try {
+    await requireNewest(db, archive)
+    return false
+  } catch (error) {
+    if (error instanceof TocsinError && error.code === 'archive_damaged') return true
+    throw error
+  }
 }
 
 /** Whether the newest snapshot is a day old; without any, whether the oldest object is. */

@@ -1,8 +1,8 @@
 // Log: the archive of one zone as a folder; promises that an object appears whole under the digest of its bytes or not at all, for its owner alone.
 
 import { createHash, randomBytes } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { chmod, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
+import { constants, createReadStream } from 'node:fs'
+import { chmod, lstat, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { syncFolder } from '../db/private-file.ts'
 import { TocsinError } from '../errors.ts'
@@ -19,6 +19,8 @@ export interface Archive {
   readonly folder: string
   /** Every object, by its first event and its end; what else lies there is left out. */
   list(): Promise<ArchiveObject[]>
+  /** An object's size in bytes, or undefined when it is not there. */
+  sizeOf(name: string): Promise<number | undefined>
   /** Writes the bytes of a new object, durably, where nobody looks for objects yet. */
   stage(kind: ArchiveKind, bytes: AsyncIterable<Uint8Array>): Promise<StagedObject>
   /** The stored bytes of an object, piece by piece. */
@@ -61,6 +63,8 @@ export function openArchive(path: string): Archive {
   return {
     folder,
     list: () => listObjects(folder).catch(archiveFailed(folder)),
+    sizeOf: async (name) =>
+      (await orUndefined(stat(target(name))).catch(archiveFailed(folder)))?.size,
     stage: (kind, bytes) => stageObject(folder, staging(kind), bytes).catch(archiveFailed(folder)),
     read: (name) => readPieces(target(name)),
     remove: (name) => removeFile(folder, target(name)).catch(archiveFailed(folder)),
@@ -73,8 +77,10 @@ async function listObjects(folder: string): Promise<ArchiveObject[]> {
   for (const name of (await orUndefined(readdir(folder))) ?? []) {
     const parsed = parseObjectName(name)
     // One that is dropped meanwhile is none any more.
-    const stats = parsed === undefined ? undefined : await orUndefined(stat(join(folder, name)))
-    if (parsed !== undefined && stats !== undefined) objects.push({ ...parsed, size: stats.size })
+    const stats = parsed === undefined ? undefined : await orUndefined(lstat(join(folder, name)))
+    // A link, or a pipe without an end, is none of ours.
+    if (parsed !== undefined && stats?.isFile() === true)
+      objects.push({ ...parsed, size: stats.size })
   }
   return objects.sort((a, b) => a.first - b.first || a.end - b.end)
 }
@@ -121,9 +127,13 @@ async function stageObject(
   }
 }
 
+/** A name that leads elsewhere by now is not followed. Windows has no such flag, which is undefined there and sets no bit. */
+const READ_FLAGS = (constants.O_RDONLY | constants.O_NOFOLLOW) as unknown as string
+
 async function* readPieces(file: string): AsyncGenerator<Uint8Array> {
   try {
-    for await (const piece of createReadStream(file)) yield piece as Uint8Array
+    for await (const piece of createReadStream(file, { flags: READ_FLAGS }))
+      yield piece as Uint8Array
   } catch (error) {
     archiveFailed(file)(error)
   }

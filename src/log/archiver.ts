@@ -4,7 +4,7 @@ import { takeSessionLock } from '../db/session-lock.ts'
 import type { Zone } from '../db/zones.ts'
 import { TocsinError } from '../errors.ts'
 import type { ArchiveKind } from './archive-format.ts'
-import { readArchiveEnd, removeUnconfirmed } from './archive-rows.ts'
+import { readArchiveEnd, removeUnconfirmed, requireNewest } from './archive-rows.ts'
 import { readHead } from './read-events.ts'
 import { writeObject, type ArchiveContext } from './write-archive.ts'
 
@@ -23,7 +23,7 @@ const LOCKS: Readonly<Record<Zone, Readonly<Record<ArchiveKind, string>>>> = {
  * have seen.
  *
  * @param seq Infinity for all that was committed before the call
- * @throws TocsinError `archive_failed`, `log_invalid`, `unavailable`
+ * @throws TocsinError `archive_failed`, `archive_damaged` when what was written last is gone, `log_invalid`, `unavailable`
  */
 export async function archiveThrough(
   context: ArchiveContext,
@@ -33,6 +33,7 @@ export async function archiveThrough(
   const { nextSeq } = await readHead(context.db)
   const until = Math.min(seq + 1, nextSeq)
   if ((await readArchiveEnd(context.db)).frontier.size >= until) return
+  await requireNewest(context.db, context.archive)
   await withArchiveLock(context, 'segment', async (mustHold) => {
     for (;;) {
       const { frontier: start, previous } = await readArchiveEnd(context.db)

@@ -7,6 +7,7 @@ import type { Decrypter } from 'age-encryption'
 import { TocsinError } from '../errors.ts'
 import {
   decodeArchiveHeader,
+  MOST_HEADER_BYTES,
   itemLength,
   type ArchiveHeader,
   type ArchiveObject,
@@ -126,28 +127,49 @@ function addIdentity(decrypter: Decrypter, identity: string): void {
 
 /** The items of the CBOR sequence, each as its bytes, by the piece. */
 async function* readItems(plain: Readable, object: Named): AsyncGenerator<Uint8Array[], undefined> {
-  let rest: Uint8Array = new Uint8Array(0)
+  // What begins with an item that is not whole yet. A long one is looked at again only when twice as much has come, or its pieces
+  // would be read over and over.
+  let rest: Uint8Array[] = []
+  let bytes = 0
+  let enough = 0
+  let isFirst = true
+  const takeItems = (): Uint8Array[] => {
+    const joined = rest.length === 1 ? (rest[0] as Uint8Array) : Buffer.concat(rest)
+    const items: Uint8Array[] = []
+    let offset = 0
+    for (;;) {
+      const length = itemLength(joined.subarray(offset))
+      if (length === undefined) break
+      items.push(joined.subarray(offset, offset + length))
+      offset += length
+    }
+    rest = [joined.subarray(offset)]
+    bytes = joined.length - offset
+    enough = items.length > 0 ? 0 : bytes * 2
+    return items
+  }
   try {
     for await (const piece of plain as AsyncIterable<Uint8Array>) {
-      rest = rest.length === 0 ? piece : Buffer.concat([rest, piece])
-      const items: Uint8Array[] = []
-      let offset = 0
-      for (;;) {
-        const length = itemLength(rest.subarray(offset))
-        if (length === undefined) break
-        items.push(rest.subarray(offset, offset + length))
-        offset += length
+      rest.push(piece)
+      bytes += piece.length
+      if (bytes < enough) continue
+      const items = takeItems()
+      if (isFirst && (items[0]?.length ?? bytes) > MOST_HEADER_BYTES)
+        throw damaged(object, 'its header is too long')
+      if (items.length > 0) {
+        isFirst = false
+        yield items
       }
-      rest = rest.subarray(offset)
-      if (items.length > 0) yield items
     }
+    const items = takeItems()
+    if (items.length > 0) yield items
   } catch (error) {
     if (error instanceof TocsinError) throw error
     throw damaged(object, 'it can not be decrypted and decompressed', error)
   } finally {
     plain.destroy()
   }
-  if (rest.length > 0) throw damaged(object, 'it ends within a record')
+  if (bytes > 0) throw damaged(object, 'it ends within a record')
   return undefined
 }
 

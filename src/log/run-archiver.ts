@@ -3,7 +3,7 @@
 import { TocsinError } from '../errors.ts'
 import { ArchiveAge } from './archive-age.ts'
 import { isSnapshotDue, makeSnapshot } from './archive-snapshot.ts'
-import { readArchiveSummary } from './archive-rows.ts'
+import { readArchiveSummary, requireNewest } from './archive-rows.ts'
 import { archiveThrough } from './archiver.ts'
 import { readHead } from './read-events.ts'
 import type { ArchiveContext } from './write-archive.ts'
@@ -73,6 +73,7 @@ export function runArchiver(context: ArchiveContext, options: ArchiverOptions): 
     let failure: unknown
     const before = await see()
     try {
+      await requireNewest(context.db, context.archive)
       if (isFirst || before.age >= mostAge * 1_000) await archiveThrough(context, Infinity)
       isFirst = false
       if (isSnapshotDue(before, context.now())) await makeSnapshot(context)

@@ -60,7 +60,7 @@ export async function countConcerned(
         union all select null, ${KEYS}::integer, count(*) from judged where is_brought
         union all select null, ${KEYS}::integer, count(*) from key_revision v where v.seq = any(${bigintArray(reports)}::bigint[])
           and not exists (select from diagnosis_key k where k.key_data = v.key_data and k.seq = any(${bigintArray(reports)}::bigint[]))
-        union all select null, ${REVISED}::integer, count(*) from judged where revised_by <> all(${bigintArray(reports)}::bigint[])`,
+        union all select null, ${REVISED}::integer, count(*) from judged where revised_by is not null and revised_by <> all(${bigintArray(reports)}::bigint[])`,
   )
   const sumOf = (what: number) =>
     rows.reduce(

@@ -149,7 +149,7 @@ function describeMissing(
     inTheWay.length > 0
       ? `Without it events ${end} to ${claimed - 1} are lost.`
       : `The segment of events ${end} to ${until} is missing; without it events ${end} to ${claimed - 1} are lost.`,
-    'Fetch another copy of the file.',
+    'Fetch another copy of the file; take away what this log never wrote.',
   ]
 }
 

@@ -22,6 +22,9 @@ export interface ArchiveContents {
   readonly damaged: readonly DamagedObject[]
 }
 
+/** What is wrong with one object, and not with the archive. */
+const UNUSABLE: ReadonlySet<string> = new Set(['archive_damaged', 'archive_identity_wrong'])
+
 /**
  * Reads the header of every object, and all bytes for their digests.
  *
@@ -33,15 +36,19 @@ export async function readHeaders(
 ): Promise<ArchiveContents> {
   const known: KnownObject[] = []
   const damaged: DamagedObject[] = []
+  let stranger: TocsinError | undefined
   for (const object of await archive.list())
     try {
       const { header, pages } = await readArchiveObject(archive, object, identities)
       await pages.return(undefined)
       known.push({ ...object, header })
     } catch (error) {
-      if (!(error instanceof TocsinError) || error.code !== 'archive_damaged') throw error
+      if (!(error instanceof TocsinError) || !UNUSABLE.has(error.code)) throw error
+      if (error.code === 'archive_identity_wrong') stranger ??= error
       damaged.push({ ...object, problem: error.message })
     }
+  // Where others open, one that doesn't is no reason to look for another identity.
+  if (known.length === 0 && stranger !== undefined) throw stranger
   if (known.length === 0 && damaged.length === 0)
     throw new TocsinError('archive_empty', `There is no object of an archive in ${archive.folder}.`)
   return { known, damaged }

@@ -221,7 +221,7 @@ async function assertRecoveries(
     now: () => now,
     forRecovery: true,
   })
-  const source = await openSource(context.archive, [identity])
+  const source = await openSource(context.archive, [identity], 'key')
   const { alreadyThere } = await recoverZone(zones.key, source)
   if (alreadyThere > 0) history.resumed++
   const [was, is] = [await digestTables(zone.db), await digestTables(zones.key.db)]

@@ -123,7 +123,7 @@ const ROLES: Readonly<Record<Role, () => Promise<void>>> = {
         now,
         forRecovery: true,
       })
-      const source = await openSource(openArchive(join(ARCHIVE, 'key')), [order.identity])
+      const source = await openSource(openArchive(join(ARCHIVE, 'key')), [order.identity], 'key')
       return await recoverZone(zones.key, source, {
         batchBytes: BATCH_BYTES,
         onProgress: () => say({ begun: true }),
