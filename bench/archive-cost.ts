@@ -17,7 +17,7 @@ export const bench: Benchmark = {
     await using database = await benchDatabase()
     await using other = await benchDatabase()
     using submissions = openSubmissionBench()
-    const archiving = await submissions.startServer(database.url, true)
+    const archiving = await submissions.startServer(database.url, 'archiving')
     const without = await submissions.startServer(other.url)
     for (let round = 0; round < WARM_ROUNDS; round++) {
       await submissions.rate(archiving, LOAD)

@@ -2,10 +2,11 @@
 
 import { generateKeyPairSync } from 'node:crypto'
 import { MAX_BODY_BYTES } from '../src/submit/parse-publish.ts'
+import { record, startOf } from '../test/ctdiag-uploader.ts'
 import { makeKeys, makeRequest, type TestAuthority, type TestKey } from '../test/key-zone.ts'
 
-/** What can be asked for: new reports, confirmations of likely ones, and what must be refused. */
-export type RequestKind = 'new' | 'revised' | 'malformed' | 'oversized' | 'bad-signature'
+/** What can be asked for: new reports, uploads of ct-diag-server's form, confirmations of likely ones, and what must be refused. */
+export type RequestKind = 'new' | 'ctdiag' | 'revised' | 'malformed' | 'oversized' | 'bad-signature'
 
 /** A request as it is sent. */
 export interface LoadRequest {
@@ -30,6 +31,16 @@ export async function makeNew(signer: TestAuthority): Promise<LoadRequest> {
   return accepted(await makeFields(signer))
 }
 
+/** An upload of ct-diag-server's form that nobody sent before, without a proof. */
+export function makeRecords(): LoadRequest {
+  const now = new Date()
+  const body = Buffer.concat(
+    Array.from({ length: KEYS_A_REQUEST }, (_, index) => record(startOf(now, index + 1))),
+  )
+  const head = `POST /diagnosis-keys HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${body.length}\r\n\r\n`
+  return { bytes: Buffer.concat([Buffer.from(head), body]), expected: 200 }
+}
+
 /** A report that isn't confirmed yet. */
 export async function makeLikely(signer: TestAuthority): Promise<LikelyReport> {
   const keys = makeKeys(new Date(), KEYS_A_REQUEST)
@@ -43,7 +54,7 @@ export async function makeLikely(signer: TestAuthority): Promise<LikelyReport> {
 /** Requests of one kind that are refused, every way of being so in turn. */
 export async function makeBad(
   signer: TestAuthority,
-  kind: Exclude<RequestKind, 'new' | 'revised'>,
+  kind: Exclude<RequestKind, 'new' | 'ctdiag' | 'revised'>,
 ): Promise<LoadRequest[]> {
   const ways = BAD_REQUESTS[kind]
   const requests: LoadRequest[] = []
@@ -56,27 +67,28 @@ type MakeBad = (signer: TestAuthority) => Promise<LoadRequest>
 
 const otherKey = generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey
 
-const BAD_REQUESTS: Readonly<Record<Exclude<RequestKind, 'new' | 'revised'>, readonly MakeBad[]>> =
-  {
-    malformed: [
-      // Everything is there but the last bracket; an unknown field comes last; the last key's period is a text.
-      async (signer) => refused(400, JSON.stringify(await makeFields(signer)).slice(0, -1)),
-      async (signer) => refused(400, await makeFields(signer, { fields: { unknown: true } })),
-      async (signer) => {
-        const keys: unknown[] = makeKeys(new Date(), KEYS_A_REQUEST)
-        const last = { ...(keys.pop() as TestKey), rollingPeriod: '144' }
-        const fields = { temporaryExposureKeys: [...keys, last] }
-        return refused(400, await makeFields(signer, { fields }))
-      },
-    ],
-    oversized: [
-      async (signer) => refused(413, await makeOversized(signer)),
-      async (signer) => ({ bytes: encodeChunked(await makeOversized(signer)), expected: 413 }),
-    ],
-    'bad-signature': [
-      async (signer) => refused(401, await makeFields(signer, { privateKey: otherKey })),
-    ],
-  }
+const BAD_REQUESTS: Readonly<
+  Record<Exclude<RequestKind, 'new' | 'ctdiag' | 'revised'>, readonly MakeBad[]>
+> = {
+  malformed: [
+    // Everything is there but the last bracket; an unknown field comes last; the last key's period is a text.
+    async (signer) => refused(400, JSON.stringify(await makeFields(signer)).slice(0, -1)),
+    async (signer) => refused(400, await makeFields(signer, { fields: { unknown: true } })),
+    async (signer) => {
+      const keys: unknown[] = makeKeys(new Date(), KEYS_A_REQUEST)
+      const last = { ...(keys.pop() as TestKey), rollingPeriod: '144' }
+      const fields = { temporaryExposureKeys: [...keys, last] }
+      return refused(400, await makeFields(signer, { fields }))
+    },
+  ],
+  oversized: [
+    async (signer) => refused(413, await makeOversized(signer)),
+    async (signer) => ({ bytes: encodeChunked(await makeOversized(signer)), expected: 413 }),
+  ],
+  'bad-signature': [
+    async (signer) => refused(401, await makeFields(signer, { privateKey: otherKey })),
+  ],
+}
 
 type RequestOptions = NonNullable<Parameters<typeof makeRequest>[3]>
 

@@ -11,6 +11,8 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   publish: async () => (await import('./publish.ts')).bench,
   'publish-idle': async () => (await import('./publish-idle.ts')).bench,
   withdraw: async () => (await import('./withdraw.ts')).bench,
+  cen: async () => (await import('./cen.ts')).bench,
+  ctdiag: async () => (await import('./ctdiag.ts')).bench,
   serve: async () => (await import('./serve.ts')).bench,
   verify: async () => (await import('./verify.ts')).bench,
   archive: async () => (await import('./archive.ts')).bench,

@@ -21,15 +21,18 @@ const REQUESTS_A_SECOND = 6_000
 /** The load of a round; what is left out is as `submit` has it. */
 export type RoundOptions = Partial<Omit<LoadOrder, 'port'>>
 
+/** What a server serves: the publish API, the same while it archives its log, or uploads of ct-diag-server's form without a proof. */
+export type ServerMode = 'ours' | 'archiving' | 'ctdiag'
+
 /** The processes of a benchmark, and a folder for what they need. */
 export interface SubmissionBench extends Disposable {
   readonly folder: string
   readonly authority: TestAuthority
   readonly processes: Processes
-  /** Starts a server on a database. @param archiving whether it archives its log @returns its port */
-  startServer(databaseUrl: string, archiving?: boolean): Promise<number>
+  /** Starts a server on a database. @returns its port */
+  startServer(databaseUrl: string, mode?: ServerMode): Promise<number>
   /** Starts floors with connection pools of several sizes. @returns the fastest one's pool and port */
-  startFloor(databaseUrl: string): Promise<{ pool: number; port: number }>
+  startFloor(databaseUrl: string, kind?: 'new' | 'ctdiag'): Promise<{ pool: number; port: number }>
   /** Sends requests to a port. @throws Error when one of them got another answer than it should */
   load(port: number, options?: RoundOptions): Promise<LoadResult>
   /** Does the same. @returns answers a second */
@@ -76,15 +79,18 @@ export function openSubmissionBench(): SubmissionBench {
     folder,
     authority,
     processes,
-    startServer: (databaseUrl, archiving = false) =>
-      start(archiving ? 'archiving' : 'ours', databaseUrl),
-    async startFloor(databaseUrl) {
+    startServer: (databaseUrl, mode = 'ours') => start(mode, databaseUrl),
+    async startFloor(databaseUrl, kind = 'new') {
       const ports = new Map<number, number>()
-      for (const pool of FLOOR_POOLS) ports.set(pool, await start(`floor${pool}`, databaseUrl))
+      for (const pool of FLOOR_POOLS)
+        ports.set(pool, await start(`floor ${kind} ${pool}`, databaseUrl))
       let best = { pool: 0, port: 0, rate: 0 }
       // The first round of each warms it up.
       for (const [pool, port] of ports) {
-        const rates = [await rate(port, { seconds: 2 }), await rate(port, { seconds: 2 })]
+        const rates = [
+          await rate(port, { kind, seconds: 2 }),
+          await rate(port, { kind, seconds: 2 }),
+        ]
         if (Math.max(...rates) > best.rate) best = { pool, port, rate: Math.max(...rates) }
       }
       return best

@@ -8,6 +8,7 @@ import {
   makeBad,
   makeLikely,
   makeNew,
+  makeRecords,
   type LikelyReport,
   type LoadRequest,
   type RequestKind,
@@ -117,6 +118,7 @@ async function drive(
 /** Makes the requests, and uploads what they depend on: none of this is measured. */
 async function prepare({ kind, port, requests, connections }: LoadOrder): Promise<LoadRequest[]> {
   if (kind === 'new') return repeat(requests, () => makeNew(signer))
+  if (kind === 'ctdiag') return Array.from({ length: requests }, makeRecords)
   if (kind !== 'revised') return makeBad(signer, kind)
   const likely = await repeat(requests / 2, () => makeLikely(signer))
   const tokens = await uploadAll(likely, port, connections)

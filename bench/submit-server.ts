@@ -3,12 +3,15 @@
 import { readFileSync } from 'node:fs'
 import { openDatabase, parseAddress } from '../src/db/database.ts'
 import { sql } from '../src/db/sql.ts'
+import { ctdiagUploadRoutes } from '../src/http/ctdiag-upload-routes.ts'
+import type { RouteContext } from '../src/http/routes.ts'
 import { buildApp } from '../src/http/app.ts'
 import { keyZoneRoutes } from '../src/http/key-zone-routes.ts'
 import { createLogger } from '../src/operate/logger.ts'
 import { archiveThrough } from '../src/log/archiver.ts'
 import { archiveOf } from '../test/archiving-zone.ts'
 import { openKeyZone, type TestKeyZone } from '../test/open-key-zone.ts'
+import { parseRecords, RECORDS } from '../src/submit/parse-ctdiag.ts'
 import { parsePublishRequest } from '../src/submit/parse-publish.ts'
 import { addHealthAuthority } from '../src/submit/health-authorities.ts'
 import { startSubmissionThread } from '../src/submit/submission-thread.ts'
@@ -21,22 +24,31 @@ const ARCHIVE_PAUSE_MS = 2_000
 // Nobody else would end it when the benchmark is gone.
 process.once('disconnect', () => process.exit())
 
-if (mode === 'ours' || mode === 'archiving') {
+if (!mode.startsWith('floor')) {
   const zone = await openKeyZone(databaseUrl, folder, () => new Date())
   const authority = JSON.parse(readFileSync(authorityFile, 'utf8')) as TestAuthority
   await zone.db.transaction((tx) => addHealthAuthority(tx, zone.writer, authority, new Date()))
   const thread = { address: zone.address, poolSize: 8, settings: zone.settings }
   const { submit } = await startSubmissionThread(thread, () => new Date())
   if (mode === 'archiving') await archiveForEver(zone)
-  await listen(keyZoneRoutes(submit))
+  const unproved = new Map<string, unknown>([
+    ['TOCSIN_CTDIAG_UPLOADS', ['none']],
+    ['TOCSIN_CTDIAG_APP', authority.app],
+  ])
+  await listen(
+    mode === 'ctdiag'
+      ? ctdiagUploadRoutes({ submit, ofKinds: unproved } as unknown as RouteContext)
+      : keyZoneRoutes(submit),
+  )
 } else {
-  const poolSize = Number(mode.replace('floor', ''))
-  const db = openDatabase(parseAddress(databaseUrl), 'public', poolSize, false)
+  const [, kind = '', poolSize = ''] = mode.split(' ')
+  const db = openDatabase(parseAddress(databaseUrl), 'public', Number(poolSize), false)
   await db.query(
     sql`create table if not exists floor (id bigint generated always as identity primary key, body bytea)`,
   )
   await listen([
     floorRoute(
+      kind,
       async (body) => void (await db.query(sql`insert into floor (body) values (${body})`)),
     ),
   ])
@@ -53,17 +65,19 @@ async function archiveForEver(zone: TestKeyZone): Promise<void> {
 }
 
 /** The least that a durable answer costs: parse the request, insert it as one row, which commits, answer. */
-function floorRoute(store: (body: Uint8Array) => Promise<void>): Route {
+function floorRoute(kind: string, store: (body: Uint8Array) => Promise<void>): Route {
+  const isRecords = kind === 'ctdiag'
   return {
     methods: ['POST'],
-    url: '/v1/publish',
+    url: isRecords ? '/diagnosis-keys' : '/v1/publish',
     operationId: 'floor',
     summary: 'The floor',
     tag: 'key zone',
     requestBody: {},
     replies: { 200: { description: 'Durable' } },
     async handle(request) {
-      parsePublishRequest(request.body)
+      if (isRecords) parseRecords(request.body, RECORDS, 14)
+      else parsePublishRequest(request.body)
       await store(request.body)
       return { status: 200, json: { insertedExposures: 14 } }
     },

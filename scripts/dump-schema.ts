@@ -52,8 +52,13 @@ async function describeTable(client: pg.Client, table: string): Promise<string> 
   const columns = await readLines(client, COLUMNS, table)
   const constraints = await readLines(client, CONSTRAINTS, table)
   const indexes = await readLines(client, INDEXES, table)
+  const [partitioned = ''] = await readLines(client, PARTITIONED, table)
+  const partitions = await readLines(client, PARTITIONS, table)
   const inside = [...columns, ...constraints].map((line) => `  ${line}`).join(',\n')
-  return [`create table ${table} (\n${inside}\n);`, ...indexes.map((line) => `${line};`)].join('\n')
+  return [
+    `create table ${table} (\n${inside}\n)${partitioned};`,
+    ...[...indexes, ...partitions].map((line) => `${line};`),
+  ].join('\n')
 }
 
 async function readLines(client: pg.Client, text: string, value: string): Promise<string[]> {
@@ -61,7 +66,16 @@ async function readLines(client: pg.Client, text: string, value: string): Promis
 }
 
 const TABLES = `
-  select relname as line from pg_class where relkind = 'r' and relnamespace = $1::regnamespace
+  select relname as line from pg_class
+  where relkind in ('r', 'p') and not relispartition and relnamespace = $1::regnamespace
+  order by relname collate "C"`
+
+const PARTITIONED = `
+  select ' partition by ' || pg_get_partkeydef(oid) as line from pg_class where oid = $1::regclass and relkind = 'p'`
+
+const PARTITIONS = `
+  select format('create table %s partition of %s %s', inhrelid::regclass, $1::text, pg_get_expr(relpartbound, oid)) as line
+  from pg_inherits join pg_class on oid = inhrelid where inhparent = $1::regclass
   order by relname collate "C"`
 
 // In the order in which they were made, as the migrations read.
@@ -92,7 +106,7 @@ const INDEXES = `
 const OTHERS = `
   select line from (
     select format('-- relation of kind %s: %s', relkind, relname) as line from pg_class
-      where relnamespace = $1::regnamespace and relkind not in ('r', 'i')
+      where relnamespace = $1::regnamespace and relkind not in ('r', 'p', 'i', 'I')
     union all
     select '-- function: ' || proname from pg_proc where pronamespace = $1::regnamespace
     union all

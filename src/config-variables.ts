@@ -12,8 +12,18 @@ export interface Variable<Value> {
   /** What is expected, as a problem says it. */
   readonly expected: string
   readonly secret?: true
+  /** What is wrong with a text that is no value, to follow "got"; without it only its shape is said. */
+  readonly problemOf?: (text: string) => string | undefined
   /** The value, or undefined when the text is none. */
   parse(text: string): Value | undefined
+}
+
+/** One thing that is wrong with the configuration. */
+export interface ConfigProblem {
+  readonly name: string
+  /** The shape of what was given, never the value itself. */
+  readonly given: string
+  readonly expected: string
 }
 
 const text = (help: string): Variable<string> => ({

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { isAbsolute, join, relative, resolve, sep } from 'node:path'
-import { VARIABLES, type Variable } from './config-variables.ts'
+import { VARIABLES, type ConfigProblem, type Variable } from './config-variables.ts'
 import { TocsinError } from './errors.ts'
 import { KINDS } from './kinds.ts'
 import type { Secret } from './operate/secret.ts'
@@ -76,14 +76,6 @@ export const ALL_VARIABLES: Readonly<Record<string, Variable<unknown>>> = {
 /** Whether other parts of Tocsin read a variable: its tests, or this file itself. */
 const isOthers = (name: string) => name === 'TOCSIN_CONFIG' || name.startsWith('TOCSIN_TEST_')
 
-/** One thing that is wrong with the configuration. */
-export interface ConfigProblem {
-  readonly name: string
-  /** The shape of what was given, never the value itself. */
-  readonly given: string
-  readonly expected: string
-}
-
 /** Thrown with all problems at once. */
 export class ConfigError extends TocsinError {
   readonly problems: readonly ConfigProblem[]
@@ -127,14 +119,14 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     else if (parsed === undefined)
       problems.push({
         name,
-        given: shapeOf(value, variable.secret === true),
+        given: variable.problemOf?.(value) ?? shapeOf(value, variable.secret === true),
         expected: variable.expected,
       })
     else values[name] = parsed
   }
   const ofKinds = new Map(Object.entries(values).filter(([name]) => name in OF_KINDS))
   const config = { ...toConfig(values), ofKinds }
-  problems.push(...crossChecks(config))
+  problems.push(...crossChecks(config), ...KINDS.flatMap((kind) => kind.problems(ofKinds)))
   if (problems.length > 0) throw new ConfigError(problems)
   return config
 }

@@ -47,6 +47,18 @@ export const ERRORS = {
       'The health authority has no region: its operator must name one, or TOCSIN_DEFAULT_REGION.',
   },
   partial_failure: { status: 200, sentence: 'Some keys were not accepted; the others were.' },
+  // Requests: downloads that go on where the last one ended.
+  cursor_gone: {
+    status: 410,
+    sentence:
+      'The key that after names is not in the list, or not any more: download the whole list, without after.',
+  },
+  // Requests: reports of contact event numbers.
+  daily_cap_reached: {
+    status: 429,
+    sentence:
+      'Enough reports that nobody vouched for came today: send a code, or try again tomorrow.',
+  },
   // Requests: codes, tokens and certificates (codes as existing apps and health systems know them).
   unparsable_request: { status: 400, sentence: 'The request could not be understood.' },
   unauthorized: {
@@ -184,7 +196,7 @@ export const ERRORS = {
   correction_unknown: { status: 404, sentence: 'There is no correction of this id.' },
   correction_id_taken: {
     status: 409,
-    sentence: 'Another kind of correction was made under this id before: use a new one.',
+    sentence: 'Another correction was made under this id before: use a new one.',
   },
   preview_outdated: {
     status: 409,

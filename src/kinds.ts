@@ -1,13 +1,26 @@
 // Kinds: the one table of kinds of key; promises that a kind is its row here and the files that it names, and that log, correction, archive, recovery, releases and verification know none of them.
 
-import type { Variable } from './config-variables.ts'
+import type { ConfigProblem, Variable } from './config-variables.ts'
+import { cenDownloadRoutes } from './http/cen-download-routes.ts'
+import { CEN_DOWNLOAD_VARIABLES } from './http/cen-download-variables.ts'
+import { cenUploadRoutes } from './http/cen-upload-routes.ts'
+import { ctdiagDownloadRoutes } from './http/ctdiag-download-routes.ts'
+import { CTDIAG_DOWNLOAD_VARIABLES } from './http/ctdiag-download-variables.ts'
+import { ctdiagUploadRoutes } from './http/ctdiag-upload-routes.ts'
 import { earlierApiRoutes } from './http/earlier-api-routes.ts'
 import { keyZoneRoutes } from './http/key-zone-routes.ts'
 import type { Route } from './http/route.ts'
 import type { RouteContext } from './http/routes.ts'
 import type { Projection } from './log/projection.ts'
+import { CEN_ENCODER } from './publish/cen-encoder.ts'
+import { CTDIAG_ENCODER } from './publish/ctdiag-encoder.ts'
 import { GAEN_ENCODER } from './publish/gaen-encoder.ts'
 import type { StreamEncoder } from './publish/stream-encoder.ts'
+import { CEN_APIS } from './submit/cen.ts'
+import { cenProjection } from './submit/cen-report.ts'
+import { CEN_VARIABLES, cenProblems } from './submit/cen-variables.ts'
+import { CTDIAG_APIS } from './submit/ctdiag.ts'
+import { CTDIAG_VARIABLES, ctdiagProblems } from './submit/ctdiag-variables.ts'
 import { publishV1 } from './submit/publish-v1.ts'
 import { publishV1alpha1 } from './submit/publish-v1alpha1.ts'
 import type { SubmissionApi } from './submit/submission-api.ts'
@@ -18,6 +31,8 @@ export interface Kind {
   readonly name: string
   /** The variables of the environment that are its own, by their names. */
   readonly variables: Readonly<Record<string, Variable<unknown>>>
+  /** What is wrong with their values taken together. @param given by name */
+  problems(given: ReadonlyMap<string, unknown>): readonly ConfigProblem[]
   /** The APIs by which its reports come in. */
   readonly apis: readonly SubmissionApi[]
   /** The tables that are its own, which follow from events. */
@@ -33,6 +48,7 @@ export const KINDS: readonly Kind[] = [
   {
     name: 'gaen',
     variables: {},
+    problems: () => [],
     apis: [
       { name: 'publish-v1', handle: publishV1 },
       { name: 'publish-v1alpha1', handle: publishV1alpha1 },
@@ -43,6 +59,24 @@ export const KINDS: readonly Kind[] = [
       ...keyZoneRoutes(submit),
       ...(v1alpha1 ? earlierApiRoutes(submit) : []),
     ],
+  },
+  {
+    name: 'ctdiag',
+    variables: { ...CTDIAG_VARIABLES, ...CTDIAG_DOWNLOAD_VARIABLES },
+    problems: ctdiagProblems,
+    apis: CTDIAG_APIS,
+    projections: [],
+    encoder: CTDIAG_ENCODER,
+    routes: (context) => [...ctdiagDownloadRoutes(context), ...ctdiagUploadRoutes(context)],
+  },
+  {
+    name: 'cen',
+    variables: { ...CEN_VARIABLES, ...CEN_DOWNLOAD_VARIABLES },
+    problems: cenProblems,
+    apis: CEN_APIS,
+    projections: [cenProjection],
+    encoder: CEN_ENCODER,
+    routes: (context) => [...cenUploadRoutes(context), ...cenDownloadRoutes(context)],
   },
 ]
 

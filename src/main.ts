@@ -191,11 +191,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
     orders: orderContext(config, zones, now),
     authorize,
+    keysSecret: await zoneSecret(db, zones.masterKey, 'fingerprint'),
     corrections: {
       zone: zones.key,
       admit: createAdmitOperator({ db, masterKey: zones.masterKey }, monotonicMs),
       now,
     },
+    publicFolder: config.publicFolder,
     serveFile: createFileServer(config.publicFolder),
     health: watchHealth(
       [

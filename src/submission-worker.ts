@@ -21,7 +21,12 @@ const ANSWER_WITHIN_MS = 15_000
 const db = openDatabase(address, schemaOf('key'), poolSize, true, ANSWER_WITHIN_MS)
 // The clock is the process's: each batch brings the time.
 let time = new Date(0)
-const context = createPublishContext(db, settings, () => time)
+const context = createPublishContext(
+  db,
+  settings,
+  () => time,
+  KINDS.flatMap(({ projections }) => projections),
+)
 
 let answers: SubmissionAnswer[] = []
 

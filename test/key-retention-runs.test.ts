@@ -177,11 +177,11 @@ keyRetentionTest(
     assert.equal(run?.erased.report, 0)
     const told = metrics.gauges.map(({ name, values }) => [name, Object.fromEntries(values())])
     const seconds = zone.clock.now().getTime() / 1000
-    const all = { report: seconds, statistics: seconds, audit: seconds }
+    const all = { report: seconds, numbers: seconds, statistics: seconds, audit: seconds }
     assert.deepEqual(told, [
-      ['tocsin_key_zone_erased_total', { report: 0, statistics: 0, audit: 0 }],
+      ['tocsin_key_zone_erased_total', { report: 0, numbers: 0, statistics: 0, audit: 0 }],
       ['tocsin_key_zone_erasing_last_success_timestamp_seconds', all],
-      ['tocsin_key_zone_erased_total', { report: 18, statistics: 0, audit: 0 }],
+      ['tocsin_key_zone_erased_total', { report: 18, numbers: 0, statistics: 0, audit: 0 }],
       ['tocsin_key_zone_erasing_last_success_timestamp_seconds', all],
     ])
   },

@@ -31,7 +31,7 @@ keyRetentionTest(
     const report = await zone.report()
     zone.clock.set(at(GRAIN + 18 * DAY - 1))
     const later = await zone.report()
-    assert.deepEqual(await zone.erase(), { report: 0, statistics: 0, audit: 0 })
+    assert.deepEqual(await zone.erase(), { report: 0, numbers: 0, statistics: 0, audit: 0 })
     assert.equal(shown(await zone.dump(), report.secrets), report.secrets.length)
     zone.clock.advance(1)
     assert.equal((await zone.erase()).report, 1)

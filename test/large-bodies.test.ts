@@ -27,14 +27,14 @@ async function connectTo(t: TestContext) {
 }
 
 /** A server with one address. */
-async function serve(t: TestContext, handle: Route['handle']) {
+async function serve(t: TestContext, handle: Route['handle'], bodyLimit = LIMIT) {
   const route: Route = {
     methods: ['POST'],
     url: '/length',
     operationId: 'length',
     summary: 'The length of a body',
     tag: 'operate',
-    bodyLimit: LIMIT,
+    bodyLimit,
     replies: {},
     handle,
   }
@@ -141,3 +141,26 @@ for (const [what, request] of [
     assert.deepEqual(await answers(1), { statuses: [413], closes: true })
     await ended
   })
+
+test('those who send large bodies slowly find no room at some point, and leave it when they go', async (t) => {
+  const limit = 3_000_000
+  const taken = Math.floor((256 << 20) / limit)
+  const { port, connectOnce } = await serve(
+    t,
+    (request) => Promise.resolve({ status: 200, json: request.body.length }),
+    limit,
+  )
+  const slow = Array.from({ length: taken }, () => connect(port, '127.0.0.1'))
+  await Promise.all(slow.map((socket) => once(socket, 'connect')))
+  for (const socket of slow) socket.write(`${HEAD}Content-Length: ${limit}\r\n\r\naaaa`)
+  await setTimeout(300)
+  const late = connectOnce()
+  late.socket.write(announced(limit))
+  assert.deepEqual((await late.answers(1)).statuses, [503])
+  slow[0]?.destroy()
+  await setTimeout(300)
+  const next = connectOnce()
+  next.socket.write(announced(limit))
+  assert.deepEqual((await next.answers(1)).statuses, [200])
+  for (const socket of slow) socket.destroy()
+})

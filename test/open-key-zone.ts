@@ -5,7 +5,7 @@ import { openDirectoryStore } from '../src/distribute/directory-store.ts'
 import type { MasterKey } from '../src/db/secrets.ts'
 import { zoneSecret } from '../src/db/zone-secrets.ts'
 import { operatorProjection } from '../src/correct/operators.ts'
-import { ENCODERS } from '../src/kinds.ts'
+import { ENCODERS, KINDS } from '../src/kinds.ts'
 import { releaseProjection } from '../src/publish/releases.ts'
 import { streamProjection } from '../src/publish/streams.ts'
 import { healthAuthorityProjection } from '../src/submit/health-authorities.ts'
@@ -23,6 +23,9 @@ import {
   type SubmissionSettings,
 } from '../src/submit/submission-context.ts'
 
+/** What follows from the reports of each kind. */
+export const OF_KINDS = KINDS.flatMap(({ projections }) => projections)
+
 /** Those of src/main.ts, which takes long to load. */
 export const keyProjections = [
   healthAuthorityProjection,
@@ -33,6 +36,7 @@ export const keyProjections = [
   releaseProjection,
   retentionProjection,
   operatorProjection,
+  ...OF_KINDS,
 ]
 
 /** A key zone, open. */
@@ -78,7 +82,7 @@ export async function openKeyZone(
     masterKey,
     publicFolder,
     settings,
-    submit: createPublishContext(zone.db, settings, now),
+    submit: createPublishContext(zone.db, settings, now, OF_KINDS),
     publisher: {
       db: zone.db,
       copyDb: zone.copyDb,

@@ -232,10 +232,7 @@ databaseTestOnce('padding says that it is padding', async (database, t) => {
     sql`select encode(tracking_id, 'hex') as id from report where source is null limit 1`,
   )
   const life = await lifeOf(test, { trackingId: rows[0]?.id ?? '' })
-  assert.deepEqual(
-    [life.padding, life.source, life.issuer, life.outcomes],
-    [true, null, null, {}],
-  )
+  assert.deepEqual([life.padding, life.source, life.issuer, life.outcomes], [true, null, null, {}])
   assert.equal(life.published[0]?.list, 'keys')
 })
 

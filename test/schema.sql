@@ -89,6 +89,16 @@ create table authority_zone.event (
   constraint event_pkey PRIMARY KEY (seq)
 );
 
+create table authority_zone.event_content (
+  seq bigint not null,
+  part smallint not null,
+  slot smallint not null,
+  salt bytea not null,
+  content bytea not null,
+  constraint event_content_pkey PRIMARY KEY (seq, part, slot),
+  constraint event_content_salt_check CHECK ((octet_length(salt) = 16))
+) partition by LIST (slot);
+
 create table authority_zone.issuer_handle (
   handle text not null,
   realm text not null,
@@ -255,6 +265,8 @@ create table authority_zone.withdrawal_order (
 );
 CREATE INDEX withdrawal_order_open ON authority_zone.withdrawal_order USING btree (made_at) WHERE (NOT delivered);
 
+-- function: forget_slot
+
 -- function: take_head
 
 create schema key_zone;
@@ -285,6 +297,20 @@ create table key_zone.archive_recipient (
   constraint archive_recipient_one_check CHECK (one),
   constraint archive_recipient_pkey PRIMARY KEY (one)
 );
+
+create table key_zone.cen_report (
+  seq bigint not null,
+  available bigint not null,
+  count integer not null,
+  cell text,
+  trust text not null,
+  constraint cen_report_cell_check CHECK ((cell ~ '^[0-9b-hjkmnp-z]{1,4}$'::text)),
+  constraint cen_report_count_check CHECK (((count >= 1) AND (count <= 20000))),
+  constraint cen_report_pkey PRIMARY KEY (seq),
+  constraint cen_report_seq_fkey FOREIGN KEY (seq) REFERENCES key_zone.report(seq) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+  constraint cen_report_trust_check CHECK ((trust = ANY (ARRAY['verified'::text, 'located'::text, 'trusted'::text, 'shared'::text])))
+);
+CREATE INDEX cen_report_available ON key_zone.cen_report USING btree (available);
 
 create table key_zone.checkpoint (
   size bigint not null,
@@ -342,6 +368,48 @@ create table key_zone.event (
   constraint event_leaf_hash_check CHECK ((octet_length(leaf_hash) = 32)),
   constraint event_pkey PRIMARY KEY (seq)
 );
+
+create table key_zone.event_content (
+  seq bigint not null,
+  part smallint not null,
+  slot smallint not null,
+  salt bytea not null,
+  content bytea not null,
+  constraint event_content_pkey PRIMARY KEY (seq, part, slot),
+  constraint event_content_salt_check CHECK ((octet_length(salt) = 16))
+) partition by LIST (slot);
+create table key_zone.event_content_00 partition of key_zone.event_content FOR VALUES IN ('0');
+create table key_zone.event_content_01 partition of key_zone.event_content FOR VALUES IN ('1');
+create table key_zone.event_content_02 partition of key_zone.event_content FOR VALUES IN ('2');
+create table key_zone.event_content_03 partition of key_zone.event_content FOR VALUES IN ('3');
+create table key_zone.event_content_04 partition of key_zone.event_content FOR VALUES IN ('4');
+create table key_zone.event_content_05 partition of key_zone.event_content FOR VALUES IN ('5');
+create table key_zone.event_content_06 partition of key_zone.event_content FOR VALUES IN ('6');
+create table key_zone.event_content_07 partition of key_zone.event_content FOR VALUES IN ('7');
+create table key_zone.event_content_08 partition of key_zone.event_content FOR VALUES IN ('8');
+create table key_zone.event_content_09 partition of key_zone.event_content FOR VALUES IN ('9');
+create table key_zone.event_content_10 partition of key_zone.event_content FOR VALUES IN ('10');
+create table key_zone.event_content_11 partition of key_zone.event_content FOR VALUES IN ('11');
+create table key_zone.event_content_12 partition of key_zone.event_content FOR VALUES IN ('12');
+create table key_zone.event_content_13 partition of key_zone.event_content FOR VALUES IN ('13');
+create table key_zone.event_content_14 partition of key_zone.event_content FOR VALUES IN ('14');
+create table key_zone.event_content_15 partition of key_zone.event_content FOR VALUES IN ('15');
+create table key_zone.event_content_16 partition of key_zone.event_content FOR VALUES IN ('16');
+create table key_zone.event_content_17 partition of key_zone.event_content FOR VALUES IN ('17');
+create table key_zone.event_content_18 partition of key_zone.event_content FOR VALUES IN ('18');
+create table key_zone.event_content_19 partition of key_zone.event_content FOR VALUES IN ('19');
+create table key_zone.event_content_20 partition of key_zone.event_content FOR VALUES IN ('20');
+create table key_zone.event_content_21 partition of key_zone.event_content FOR VALUES IN ('21');
+create table key_zone.event_content_22 partition of key_zone.event_content FOR VALUES IN ('22');
+create table key_zone.event_content_23 partition of key_zone.event_content FOR VALUES IN ('23');
+create table key_zone.event_content_24 partition of key_zone.event_content FOR VALUES IN ('24');
+create table key_zone.event_content_25 partition of key_zone.event_content FOR VALUES IN ('25');
+create table key_zone.event_content_26 partition of key_zone.event_content FOR VALUES IN ('26');
+create table key_zone.event_content_27 partition of key_zone.event_content FOR VALUES IN ('27');
+create table key_zone.event_content_28 partition of key_zone.event_content FOR VALUES IN ('28');
+create table key_zone.event_content_29 partition of key_zone.event_content FOR VALUES IN ('29');
+create table key_zone.event_content_30 partition of key_zone.event_content FOR VALUES IN ('30');
+create table key_zone.event_content_31 partition of key_zone.event_content FOR VALUES IN ('31');
 
 create table key_zone.health_authority (
   app text not null,
@@ -456,8 +524,10 @@ create table key_zone.report (
   issuer_handle bytea,
   grain bigint not null,
   source text,
+  identifiers integer,
   constraint report_fingerprint_check CHECK ((octet_length(fingerprint) = 16)),
   constraint report_fingerprint_key UNIQUE (fingerprint),
+  constraint report_identifiers_check CHECK ((identifiers > 0)),
   constraint report_issuer_handle_check CHECK ((octet_length(issuer_handle) = 16)),
   constraint report_pkey PRIMARY KEY (seq),
   constraint report_tracking_id_check CHECK ((octet_length(tracking_id) = 16))
@@ -534,6 +604,9 @@ create table key_zone.stream (
   maximum integer not null,
   retention integer not null,
   through bigint,
+  kind text not null,
+  settings jsonb not null,
+  diagnosis_keys boolean not null,
   constraint stream_hold_check CHECK ((hold >= 0)),
   constraint stream_maximum_check CHECK ((maximum > 0)),
   constraint stream_minimum_check CHECK ((minimum >= 0)),
@@ -592,6 +665,8 @@ create table key_zone.submission_statistics (
 
 -- function: first_release
 
+-- function: forget_slot
+
 -- function: is_counted
 
 -- function: key_state
@@ -599,6 +674,8 @@ create table key_zone.submission_statistics (
 -- function: report_is_held
 
 -- function: store_keys
+
+-- function: store_other_reports
 
 -- function: store_reports
 

@@ -32,6 +32,9 @@ databaseTestOnce(
     const { configurationSeq: _, ...listed } = await show('all')
     const expected = {
       name: 'all',
+      kind: 'gaen',
+      settings: {},
+      diagnosisKeys: true,
       region: 'EU',
       inputRegions: ['CA', 'DE', 'US'],
       excludedRegions: ['MX'],
@@ -127,6 +130,31 @@ databaseTestOnce(
     assert.deepEqual(await names(), [['310/v2', 5, null]])
   },
 )
+
+databaseTestOnce('what a kind has of its own is told to its streams alone', async (db, t) => {
+  const { env, run, show } = await openDesk(db, t)
+  const added = await run(
+    `stream add town --kind cen --region us --period 2h --trust located,verified --cells 3 ${KEY}`,
+  )
+  assert.deepEqual(added.warnings, [], 'nothing about padding, or what phones read of exports')
+  const settings = async () => (await show('town'))['settings']
+  assert.deepEqual(await settings(), { trust: ['located', 'verified'], cells: 3 })
+  await run('stream update town --cell-reports 30')
+  assert.deepEqual(await settings(), { trust: ['located', 'verified'], cells: 3, cellReports: 30 })
+  const { minimum, retention, diagnosisKeys } = await show('town')
+  assert.deepEqual([minimum, retention, diagnosisKeys], [0, 21 * 86_400, false])
+  await run(`stream add keys --region us --period 2h ${KEY}`)
+  for (const [options, sentence] of [
+    ['keys --cells 2', '--cells is nothing that a stream of the kind gaen has.'],
+    ['town --cells 5', '--cells must be a number from 0 to 4.'],
+    ['town --trust verified,anybody', '--trust must be one or several of'],
+    ['town --cell-reports 1', '--cell-reports must be a number from 2 to 1000.'],
+  ] as const) {
+    const refused = await tocsin(['stream', 'update', ...options.split(' ')], env)
+    assert.equal(refused.status, 2, options)
+    assert.ok(refused.err.includes(sentence), refused.err)
+  }
+})
 
 databaseTestOnce('a stream is retired, and taken up again where it ended', async (db, t) => {
   const { env, run, show } = await openDesk(db, t)

@@ -76,3 +76,37 @@ test('a town in which nobody uploads says so, and what to try', async () => {
   assert.equal((document as { uploads: number }).uploads, 0)
   assert.match(lines.join('\n'), /Nobody uploaded a key[^\n]*more phones or days/)
 })
+
+for (const protocol of ['ctdiag', 'cen'])
+  test(`a town whose phones speak ${protocol} ends as rightly`, async () => {
+    const { document, exitCode } = await demoCommand.run({
+      deployment: { openData, startServer, publisherContext },
+      positionals: [],
+      values: { phones: '40', days: '3', seed: '2', protocol },
+      env: {},
+      json: false,
+      print: () => undefined,
+      note: () => undefined,
+      signal: new AbortController().signal,
+    })
+    const { exposed = 0, warned, missed, wronglyWarned } = document as Record<string, number>
+    assert.ok(exposed > 3)
+    assert.deepEqual([warned, missed, wronglyWarned, exitCode], [exposed, 0, 0, 0])
+  })
+
+test('a protocol that nobody speaks is refused', async () => {
+  await assert.rejects(
+    async () =>
+      demoCommand.run({
+        deployment: { openData, startServer, publisherContext },
+        positionals: [],
+        values: { protocol: 'pigeon' },
+        env: {},
+        json: false,
+        print: () => undefined,
+        note: () => undefined,
+        signal: new AbortController().signal,
+      }),
+    { code: 'usage', message: /gaen, ctdiag, cen/ },
+  )
+})

@@ -5,7 +5,8 @@ import type { Transaction } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 import { allWritten } from '../db/transactions.ts'
 import type { Projection } from '../log/projection.ts'
-import type { Retention, StoredEvent } from '../log/record.ts'
+import type { StoredEvent } from '../log/record.ts'
+import type { Retention } from '../log/retentions.ts'
 import { BATCH_CODES, batchRows } from './batch-events.ts'
 import {
   ACTIVATED,

@@ -88,19 +88,26 @@ function readKeysHmac(ekeyhmac: string): Uint8Array {
  */
 function judgeToken(
   code: VerificationCode | undefined,
-  { realm, known }: Caller,
+  caller: Caller,
   result: TestResult,
 ): VerificationCode {
-  if (
-    code?.realm !== realm.name ||
-    code.pepper === null ||
-    code.invalidated ||
-    code.batch?.isReady === false ||
-    !isActive(known, realm.name, code.provider) ||
-    subjectOf(code) !== subjectOf(result)
-  )
+  if (!countsStill(code, caller) || subjectOf(code) !== subjectOf(result))
     throw new TocsinError('token_expired')
   return code
+}
+
+/** Whether what a code was swapped for may still be used. */
+export function countsStill(
+  code: VerificationCode | undefined,
+  { realm, known }: Pick<Caller, 'realm' | 'known'>,
+): code is VerificationCode {
+  return (
+    code?.realm === realm.name &&
+    code.pepper !== null &&
+    !code.invalidated &&
+    code.batch?.isReady !== false &&
+    isActive(known, realm.name, code.provider)
+  )
 }
 
 /**
@@ -109,8 +116,8 @@ function judgeToken(
  *
  * @throws TocsinError `token_expired`
  */
-async function useToken(
-  { known }: Caller,
+export async function useToken(
+  { known }: Pick<Caller, 'known'>,
   code: VerificationCode,
   keysMac: Uint8Array,
   tx: Transaction,
@@ -133,7 +140,7 @@ async function useToken(
 const CLOCK_SKEW = 5
 
 /** The claims of a certificate. @param tekmac the HMAC of the keys, exactly as the phone sent it */
-function claimsOf(
+export function claimsOf(
   realm: Caller['realm'],
   { testType, symptomDate }: TestResult,
   tekmac: string,

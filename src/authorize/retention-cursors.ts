@@ -5,7 +5,8 @@ import type { Transaction } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 import { eraseParts, findParts, firstSeqSince } from '../log/erase-parts.ts'
 import { readEvent, readHead } from '../log/read-events.ts'
-import type { Retention, StoredEvent } from '../log/record.ts'
+import type { StoredEvent } from '../log/record.ts'
+import type { KeptRetention } from '../log/retentions.ts'
 import {
   eraseByCursor,
   firstSince,
@@ -72,7 +73,7 @@ export function eraseKind(kind: CursorKind, job: EraseJob): Promise<number> {
 
 /** Hands on those events of a page that have such a part. */
 function ofEvents(
-  retentions: readonly Retention[],
+  retentions: readonly KeptRetention[],
   erase: (tx: Transaction, events: readonly StoredEvent[], page: Page) => Promise<number>,
 ): CursorRule['erase'] {
   return async (tx, page) => {

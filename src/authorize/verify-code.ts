@@ -1,7 +1,7 @@
 // Authorize: POST /api/verify, a phone swaps a code for a token; promises a token whenever it is asked while the code lives and no certificate was made with it, and that the newest alone counts.
 
 import { randomBytes, timingSafeEqual } from 'node:crypto'
-import { TocsinError, type ErrorCode } from '../errors.ts'
+import { TocsinError } from '../errors.ts'
 import { decodeBase64 } from '../format/bytes.ts'
 import type { ReportType } from '../format/report-type.ts'
 import { parseJsonObject, readArray, readText } from '../operate/read-json.ts'
@@ -9,14 +9,13 @@ import { refuseWhileClosed, type Caller } from './callers.ts'
 import type { Decision } from './code-desk.ts'
 import { codeClaimed, type Token } from './codes.ts'
 import type { AuthorizeContext } from './context.ts'
-import { isActive, type Known } from './known.ts'
 import type { VerificationCode } from './lock-codes.ts'
 import type { Peppers } from './peppers.ts'
 import { answer, type AuthorizeReply, type AuthorizeRequest } from './reply.ts'
-import { countClaimed, countFailure, systemOf, type FailureKind } from './stat-counts.ts'
+import { countClaimed } from './stat-counts.ts'
 import { acceptedTypes } from './test-types.ts'
 import { TOKEN_LIFE } from './tokens.ts'
-import { readTypedCode } from './typed-code.ts'
+import { judgeCode, OtherPhone, tryCode } from './try-code.ts'
 import { dayOf } from './zone.ts'
 
 /** Handles one request, from its body to its reply. */
@@ -27,15 +26,12 @@ export function verifyCode(
   return answer('unparsable_request', async () => {
     const caller = await context.findCaller(request.apiKey, 'device')
     refuseWhileClosed(caller.realm)
-    const { code, token } = await counted(context, caller, request, async () => {
-      const asked = parseVerifyRequest(request.body)
-      const read = readTypedCode(asked.code)
-      // What can't be a code needs no look into the database.
-      if (read === undefined) throw new TocsinError('code_invalid')
-      const claim = () => claimCode(context, caller, read.code, asked)
-      // All others are too many to be guessed.
-      return read.kind === 'digits' ? limited(context, caller, request, claim) : claim()
-    })
+    const asked = parseVerifyRequest(request.body)
+    const { code, token } = await tryCode(
+      context,
+      { ...request, realm: caller.realm, typed: asked.code },
+      (read) => claimCode(context, caller, read, asked),
+    )
     const tokens = await context.tokens()
     return {
       testtype: code.testType,
@@ -69,75 +65,6 @@ function parseVerifyRequest(body: Uint8Array): VerifyRequest {
   return { code, accepted, nonce }
 }
 
-/** Counts what is refused. */
-async function counted(
-  { failures, now }: AuthorizeContext,
-  { realm }: Caller,
-  { userAgent }: AuthorizeRequest,
-  work: () => Promise<Claim>,
-): Promise<Claim> {
-  try {
-    return await work()
-  } catch (error) {
-    const kind = failureOf(error)
-    if (kind !== undefined)
-      failures.add(
-        countFailure({ realm: realm.name, day: dayOf(now()) }, kind, systemOf(userAgent)),
-      )
-    throw error
-  }
-}
-
-function failureOf(error: unknown): FailureKind | undefined {
-  if (error instanceof OtherPhone) return 'user_reports_invalid_nonce'
-  return error instanceof TocsinError ? FAILURES[error.code] : undefined
-}
-
-const FAILURES: { readonly [Code in ErrorCode]?: FailureKind } = {
-  code_invalid: 'codes_invalid',
-  code_expired: 'codes_invalid',
-}
-
-/**
- * Lets those wait who guess.
- *
- * @throws TocsinError `too_many_guesses`
- */
-async function limited(
-  { guesses }: AuthorizeContext,
-  { realm }: Caller,
-  { addressPrefix }: AuthorizeRequest,
-  work: () => Promise<Claim>,
-): Promise<Claim> {
-  const leave = guesses.mayTry(realm.name, addressPrefix)
-  if (!leave.allowed)
-    throw new TocsinError('too_many_guesses', undefined, { retryAfter: leave.retryAfterSeconds })
-  try {
-    const claim = await work()
-    if (claim.isFirst) guesses.countRight(realm.name, addressPrefix)
-    else guesses.countNeither(realm.name, addressPrefix)
-    return claim
-  } catch (error) {
-    if (error instanceof UnknownCode) guesses.countWrong(realm.name, addressPrefix)
-    else guesses.countNeither(realm.name, addressPrefix)
-    throw error
-  }
-}
-
-/** The realm never had such a code, as far as anybody knows: perhaps a guess. */
-class UnknownCode extends TocsinError {
-  constructor() {
-    super('code_invalid')
-  }
-}
-
-/** Only the phone that reported itself may have the code's token. */
-class OtherPhone extends TocsinError {
-  constructor() {
-    super('code_invalid')
-  }
-}
-
 /** A token, and whether it is the first one of its code. */
 interface Claim {
   readonly code: VerificationCode
@@ -167,40 +94,17 @@ async function claimCode(
 }
 
 /**
- * Whether a code may be swapped for a token now.
- *
- * @throws TocsinError `code_invalid`, `code_expired`, `test_type_not_accepted`
- */
-function judgeCode(
-  code: VerificationCode | undefined,
-  realm: string,
-  known: Known,
-  macs: readonly Uint8Array[],
-  accepted: ReadonlySet<ReportType>,
-  now: Date,
-): VerificationCode {
-  if (code === undefined) throw new UnknownCode()
-  const invalid = () => new TocsinError('code_invalid')
-  if (code.realm !== realm || code.invalidated || !isActive(known, realm, code.provider))
-    throw invalid()
-  if (code.batch !== undefined && !code.batch.isReady) throw invalid()
-  if (code.batch?.needsActivation === true && !code.isActivated) throw invalid()
-  const isShort = macs.some((mac) => code.codeMac !== null && timingSafeEqual(code.codeMac, mac))
-  const expiresAt = isShort ? code.expiresAt : code.longExpiresAt
-  if (expiresAt * 1000 <= now.getTime()) throw new TocsinError('code_expired')
-  // The handle is kept for longer than what the certificate covers.
-  if (code.keysMac !== undefined || code.handle !== null) throw invalid()
-  if (!accepted.has(code.testType)) throw new TocsinError('test_type_not_accepted')
-  return code
-}
-
-/**
  * Gives a code's token: the same to the phone that sends the nonce with which it asked before; else a new one, and the one
  * before has ended.
  *
  * @throws TocsinError `code_invalid` when the code is bound to another phone
  */
-function claim(code: VerificationCode, peppers: Peppers, nonce: Uint8Array, now: Date): Decision {
+export function claim(
+  code: VerificationCode,
+  peppers: Peppers,
+  nonce: Uint8Array,
+  now: Date,
+): Decision {
   const seconds = Math.floor(now.getTime() / 1000)
   const nonceMac = nonce.length === 0 ? null : peppers.under(code.pepper ?? 0, 'nonce', nonce)
   const isSamePhone =

@@ -7,6 +7,7 @@ import { parseSelection, type Selection } from '../correct/selection.ts'
 import type { KeyZone } from '../correct/zone.ts'
 import { TocsinError } from '../errors.ts'
 import { printable } from '../format/printable.ts'
+import { KINDS } from '../kinds.ts'
 import { parseTimestamp } from '../operate/timestamp.ts'
 import type { PublishedCount } from '../publish/published-keys.ts'
 import {
@@ -18,6 +19,8 @@ import {
 import { counted } from './counted.ts'
 import { wordsOption } from './with-authority.ts'
 import { requiredOption, withData } from './with-data.ts'
+
+const APIS = KINDS.flatMap(({ apis }) => apis.map(({ name }) => name))
 
 /** What selects whole reports. All that are given hold together; of several values of one any. */
 export const REPORT_OPTIONS = {
@@ -36,7 +39,7 @@ export const REPORT_OPTIONS = {
     multiple: true,
     help: 'reports of these health authorities (healthAuthorityID)',
   },
-  source: { type: 'string', help: 'reports that came by this API: publish-v1, publish-v1alpha1' },
+  source: { type: 'string', help: `reports that came by this API: ${APIS.join(', ')}` },
   region: { type: 'string', multiple: true, help: 'reports of any of these regions' },
   from: { type: 'string', help: 'accepted at this time or later, for example 2027-01-31T00:00Z' },
   through: { type: 'string', help: 'accepted before this time' },

@@ -18,15 +18,17 @@ import type { PhoneService } from './phone-client.ts'
 export interface DemoOptions {
   /** Of the stream, seconds. */
   readonly period: number
+  /** Of the stream; `gaen` when left out. */
+  readonly kind?: string
 }
 
 /** The API keys of a demo and whom they belong to, as they lie in its file. */
 export type DemoKeys = Omit<PhoneService, 'url'>
 
 /** Names of the realm, the stream and the region. */
-const NAME = 'demo'
+export const DEMO_NAME = 'demo'
 const REGION = 'DEMO'
-const APP = 'org.example.demo'
+export const DEMO_APP = 'org.example.demo'
 
 /** Where a demo's API keys lie, mode 0600. */
 export function demoKeysFile(config: Config): string {
@@ -38,11 +40,11 @@ export async function setUpDemo(
   config: Config,
   zones: OpenZones,
   now: Date,
-  { period }: DemoOptions = { period: 10 },
+  { period, kind = 'gaen' }: DemoOptions = { period: 10 },
 ): Promise<DemoKeys> {
   const realm = await ensureRealm(zones, now)
   await ensureAuthority(zones, realm, now)
-  await ensureStream(join(config.dataFolder, 'demo-signing-key.pem'), zones, period, now)
+  await ensureStream(join(config.dataFolder, 'demo-signing-key.pem'), zones, { period, kind }, now)
   const file = demoKeysFile(config)
   return (await readDemoKeys(file)) ?? (await makeDemoKeys(file, zones, now))
 }
@@ -67,33 +69,38 @@ export async function readDemoKeys(file: string): Promise<DemoKeys | undefined> 
 }
 
 async function ensureRealm(zones: OpenZones, now: Date): Promise<Realm> {
-  const known = await findRealm(zones.authority.db, NAME)
+  const known = await findRealm(zones.authority.db, DEMO_NAME)
   if (known !== undefined) return known
   // Its one health authority knows its first key alone.
   const settings = { keyRotationDays: 0, bulk: true }
-  const realm = { name: NAME, issuer: 'tocsin-demo', audience: 'tocsin-demo', settings }
+  const realm = { name: DEMO_NAME, issuer: 'tocsin-demo', audience: 'tocsin-demo', settings }
   return addRealm({ ...zones.authority, masterKey: zones.masterKey }, realm, 'command', now)
 }
 
 async function ensureAuthority(zones: OpenZones, realm: Realm, now: Date): Promise<void> {
   const { db, writer } = zones.key
-  if ((await listHealthAuthorities(db)).some((authority) => authority.app === APP)) return
+  if ((await listHealthAuthorities(db)).some((authority) => authority.app === DEMO_APP)) return
   const { name, issuer, audience } = realm
   const signing = await listSigningKeys(zones.authority.db, name, 'certificate')
   const keys = signing.map(({ kid, publicKey }) => ({ kid, publicKey, validFrom: 0 }))
   await db.transaction((tx) =>
-    addHealthAuthority(tx, writer, { app: APP, issuer, audience, regions: [REGION], keys }, now),
+    addHealthAuthority(
+      tx,
+      writer,
+      { app: DEMO_APP, issuer, audience, regions: [REGION], keys },
+      now,
+    ),
   )
 }
 
 async function ensureStream(
   keyFile: string,
   zones: OpenZones,
-  period: number,
+  { period, kind }: Required<DemoOptions>,
   now: Date,
 ): Promise<void> {
   const { db, writer } = zones.key
-  if ((await listStreams(db)).some((stream) => stream.name === NAME)) return
+  if ((await listStreams(db)).some((stream) => stream.name === DEMO_NAME)) return
   const exists = await access(keyFile).then(
     () => true,
     () => false,
@@ -101,13 +108,14 @@ async function ensureStream(
   if (!exists) await makeSigningKey(keyFile)
   const { publicKey } = await loadSigner(keyFile)
   const stream = {
-    name: NAME,
+    name: DEMO_NAME,
+    kind,
     region: REGION,
     period,
     // A newcomer wants to see the one key that was uploaded.
     hold: 0,
     minimum: 0,
-    keys: [{ keyId: NAME, keyVersion: 'v1', publicKey, keyFile, from: 0, through: null }],
+    keys: [{ keyId: DEMO_NAME, keyVersion: 'v1', publicKey, keyFile, from: 0, through: null }],
   }
   await db.transaction((tx) => addStream(tx, writer, stream, now))
 }
@@ -116,12 +124,12 @@ async function makeDemoKeys(file: string, zones: OpenZones, now: Date): Promise<
   const make = (type: ApiKeyType) =>
     addApiKey(
       { ...zones.authority, masterKey: zones.masterKey },
-      { realm: NAME, type },
+      { realm: DEMO_NAME, type },
       'command',
       now,
     )
   const keys: DemoKeys = {
-    app: APP,
+    app: DEMO_APP,
     adminKey: await make('admin'),
     deviceKey: await make('device'),
   }

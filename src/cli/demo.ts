@@ -10,17 +10,22 @@ import { textOption, type Command, type CommandContext } from './command.ts'
 import { demoKeysFile, readDemoKeys, setUpDemo } from './demo-deployment.ts'
 import type { PhoneService } from './phone-client.ts'
 import { simulateTown, type Town, type TownOptions } from './town.ts'
-import { letHear, makePhones, type TownPhone } from './town-phones.ts'
+import type { TownPhone } from './town-phones.ts'
+import { PROTOCOL_NAMES, protocolOf, type TownProtocol } from './town-protocols.ts'
 
 /** `tocsin demo` */
 export const demoCommand: Command = {
   summary:
     'Lets a made-up town live for some days: phones meet, some test positive and upload, all download, verify and match.',
-  usage: 'demo [--phones 500] [--days 5] [--seed 1]',
+  usage: 'demo [--phones 500] [--days 5] [--seed 1] [--protocol gaen]',
   options: {
     phones: { type: 'string', help: 'phones in the town; default 500' },
     days: { type: 'string', help: 'days it lives; default 5' },
     seed: { type: 'string', help: 'the same seed gives the same town; default 1' },
+    protocol: {
+      type: 'string',
+      help: `what its phones speak: ${PROTOCOL_NAMES.join(', ')}; default gaen`,
+    },
   },
   alwaysDocument: true,
   async run(context) {
@@ -29,14 +34,15 @@ export const demoCommand: Command = {
       days: numberOption(context, 'days', 5, 1, 30),
       seed: numberOption(context, 'seed', 1, 0, 2 ** 31 - 1),
     }
+    const protocol = protocolOf(textOption(context, 'protocol') ?? 'gaen')
     const begun = performance.now()
     const town = simulateTown(options)
     const folder = await mkdtemp(join(tmpdir(), 'tocsin-demo-'))
     try {
-      const lived = await live(context, town, options, folder)
+      const lived = await live(context, town, protocol, options, folder)
       const seconds = Number(((performance.now() - begun) / 1000).toFixed(1))
       const summary = judge(town, options, lived, seconds)
-      printTown(context, summary, lived)
+      printTown(context, summary, lived, protocol)
       const { missed, wronglyWarned } = summary
       return { document: summary, exitCode: missed + wronglyWarned === 0 ? 0 : 1 }
     } finally {
@@ -65,6 +71,7 @@ const PERIOD_SECONDS = 4 * 3600
 async function live(
   context: CommandContext,
   town: Town,
+  protocol: TownProtocol,
   { phones: count, days }: TownOptions,
   folder: string,
 ): Promise<Lived> {
@@ -75,26 +82,27 @@ async function live(
     TOCSIN_PORT: '0',
     TOCSIN_TIME_GRAIN: '15m',
     TOCSIN_LOG_LEVEL: 'error',
+    ...protocol.settings,
   })
   await using server = await context.deployment.startServer({
     config,
     clock,
     publisher: 'manual',
     prepare: async (zones) =>
-      void (await setUpDemo(config, zones, time, { period: PERIOD_SECONDS })),
+      void (await setUpDemo(config, zones, time, { period: PERIOD_SECONDS, kind: protocol.kind })),
   })
   const keys = await readDemoKeys(demoKeysFile(config))
   if (keys === undefined) throw new TocsinError('internal_error')
   const service: PhoneService = { url: server.url, ...keys }
   // Puts the public key, which the phones' app is built with.
   await server.publishDue()
-  const phones = await makePhones(count, service)
+  const phones = await protocol.makePhones(count, service)
   const bar = progressBar(context, days)
   const lived = { uploads: 0, keys: 0, files: 0, warned: new Set<number>() }
   const warningsByDay: number[] = []
   for (let day = 0; day < days && !context.signal.aborted; day++) {
     const midnight = town.start.getTime() + day * 24 * HOUR_MS
-    letHear(town, day, phones)
+    protocol.letHear(town, day, phones)
     time = new Date(midnight + TESTS_AT)
     lived.uploads += await uploadAll(town, day, phones)
     bar.update(day + 0.4)
@@ -170,13 +178,18 @@ function judge(
   }
 }
 
-function printTown(context: CommandContext, summary: Summary, lived: Lived): void {
+function printTown(
+  context: CommandContext,
+  summary: Summary,
+  lived: Lived,
+  { unit }: TownProtocol,
+): void {
   const rows: [string, number][] = [
     ['phones', summary.phones],
     ['days', summary.days],
     ['tested positive', summary.positives],
     ['uploads', summary.uploads],
-    ['keys published', lived.keys],
+    [`${unit} published`, lived.keys],
     ['signed files', lived.files],
     ['met a shared key', summary.exposed],
     ['warned', summary.warned],

@@ -1,13 +1,14 @@
 // Cli: adds a stream of signed files; promises that its private key can be read before anything depends on it.
 
 import { TocsinError } from '../errors.ts'
-import { addStream } from '../publish/streams.ts'
+import { addStream, STREAM_DEFAULTS } from '../publish/streams.ts'
 import { inUnits } from '../publish/stream-warnings.ts'
 import { KINDS } from '../kinds.ts'
 import { textOption, type Command, type CommandContext } from './command.ts'
 import { KEY_OPTIONS, readKey } from './stream-keys.ts'
 import { readStreamOptions, STREAM_OPTIONS } from './stream-options.ts'
 import { printWarnings, reportStream } from './stream-report.ts'
+import { changeSettings, defaultsOfKind, SETTING_OPTIONS } from './stream-settings.ts'
 import { requiredOption, withData } from './with-data.ts'
 
 /** `tocsin stream add` */
@@ -27,6 +28,7 @@ export const streamAddCommand: Command = {
       help: 'file with the signing key (tocsin keygen); only its public half is stored',
     },
     ...KEY_OPTIONS,
+    ...SETTING_OPTIONS,
   },
   async run(context) {
     const [name] = context.positionals
@@ -37,7 +39,17 @@ export const streamAddCommand: Command = {
     const { period = 0, ...settings } = readStreamOptions(context)
     const kind = readKind(context)
     const keys = [await readKey(context, 'key')]
-    const stream = { ...settings, ...kind, name, region, period, keys }
+    const own = changeSettings(context, { kind, settings: {} })
+    const stream = {
+      ...defaultsOfKind(kind),
+      ...settings,
+      ...own,
+      kind,
+      name,
+      region,
+      period,
+      keys,
+    }
     return withData(context, async (data) => {
       const { db, writer } = data.zones.key
       await db.transaction((tx) => addStream(tx, writer, stream, data.now()))
@@ -52,10 +64,10 @@ export const streamAddCommand: Command = {
   },
 }
 
-function readKind(context: CommandContext): { readonly kind?: string } {
+function readKind(context: CommandContext): string {
   const kind = textOption(context, 'kind')
-  if (kind === undefined) return {}
-  if (KINDS.some(({ name }) => name === kind)) return { kind }
+  if (kind === undefined) return STREAM_DEFAULTS.kind
+  if (KINDS.some(({ name }) => name === kind)) return kind
   throw new TocsinError(
     'usage',
     `--kind must be one of ${KINDS.map(({ name }) => name).join(', ')}.`,

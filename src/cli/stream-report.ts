@@ -1,11 +1,18 @@
 // Cli: what commands tell of a stream; promises the same words and warnings wherever one is shown.
 
 import { EXPORT_REPORT_TYPES } from '../format/report-type.ts'
+import { ENCODERS } from '../kinds.ts'
 import { formatTimestamp } from '../operate/timestamp.ts'
 import { familiesOf, readRegionLists } from '../publish/families.ts'
 import { paddingCost } from '../publish/padding-cost.ts'
 import { inUnits, warnStream, type StreamWarning } from '../publish/stream-warnings.ts'
-import { isSigning, listStreams, type ConfiguredStream, type Stream } from '../publish/streams.ts'
+import {
+  isSigning,
+  listStreams,
+  STREAM_DEFAULTS,
+  type ConfiguredStream,
+  type Stream,
+} from '../publish/streams.ts'
 import { listHealthAuthorities } from '../submit/health-authorities.ts'
 import type { CommandContext } from './command.ts'
 import { nameOf } from './stream-keys.ts'
@@ -34,15 +41,34 @@ export async function reportStreams({ zones, config, now }: CommandData): Promis
       .map(({ regions }) => (regions.length === 0 ? defaults : regions)),
     now: now().getTime() / 1000,
   }
-  const families = familiesOf(streams, regionLists)
+  const families = familiesOf(streams.filter(sharesKeys), regionLists)
   return streams.map((stream) => {
     const family = families.find((each) => each.some(({ name }) => name === stream.name)) ?? []
     return {
       stream,
-      warnings: warnStream(stream, surroundings),
+      warnings: warnStream(stream, surroundings).filter(
+        ({ code }) => sharesKeys(stream) || OF_EVERY_KIND.includes(code),
+      ),
       padding: paddingCost(stream, family),
     }
   })
+}
+
+/** Warnings that are about more than diagnosis keys. */
+const OF_EVERY_KIND = [
+  'late',
+  'no_window',
+  'ended',
+  'no_signing_key_now',
+  'signing_key_ends',
+  'hold_zero',
+  'nothing_matches',
+  'region_of_no_authority',
+  'key_name_shared',
+]
+
+function sharesKeys({ kind }: Stream): boolean {
+  return ENCODERS.get(kind)?.sharesKeys === true
 }
 
 /** One stream, looked at as it is now. */
@@ -69,8 +95,16 @@ export function describeStream(stream: Stream): string[] {
     `region ${region}${isOwn ? '' : `, keys of ${inputRegions.join(', ')}`}${excludedRegions.length === 0 ? '' : ` without ${excludedRegions.join(', ')}`}, travelers ${travelers}, report types ${namesOfTypes(stream)}`,
     `every ${inUnits(stream.period)}, window age ${inUnits(stream.windowAge)}, hold ${stream.hold}, minimum ${stream.minimum}, maximum ${stream.maximum}, retention ${inUnits(stream.retention)}`,
     `from ${formatTimestamp(stream.start)}, ${stream.through === null ? 'without an end' : `through ${formatTimestamp(stream.through)}`}`,
+    ...describeKind(stream),
     ...keys.map((key) => `signing key ${nameOf(key)}, ${validityOf(key)}, in ${key.keyFile}`),
   ]
+}
+
+/** What is there of its kind alone. */
+function describeKind({ kind, settings }: Stream): string[] {
+  if (kind === STREAM_DEFAULTS.kind) return []
+  const own = Object.entries(settings).map(([name, value]) => `${name} ${String(value)}`)
+  return [[`kind ${kind}`, ...own].join(', ')]
 }
 
 /** Whether a stream goes on: `waiting` has not begun, `ended` has no window any more. */

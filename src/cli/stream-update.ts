@@ -7,6 +7,7 @@ import type { Command } from './command.ts'
 import { KEY_OPTIONS, readKeyChange, type ChangeKeys } from './stream-keys.ts'
 import { readStreamOptions, STREAM_OPTIONS } from './stream-options.ts'
 import { describeStream, printWarnings, reportStream } from './stream-report.ts'
+import { changeSettings, hasSettings, SETTING_OPTIONS } from './stream-settings.ts'
 import { withData } from './with-data.ts'
 
 /** `tocsin stream update` */
@@ -29,6 +30,7 @@ export const streamUpdateCommand: Command = {
       help: 'file in which the signing key of --key-id and --key-version lies now',
     },
     ...KEY_OPTIONS,
+    ...SETTING_OPTIONS,
   },
   async run(context) {
     const [name] = context.positionals
@@ -36,7 +38,8 @@ export const streamUpdateCommand: Command = {
       throw new TocsinError('usage', 'Say which: tocsin stream update NAME ...')
     const settings = readStreamOptions(context)
     const changeKeys = await readKeyChange(context)
-    if (Object.keys(settings).length === 0 && changeKeys === undefined)
+    const isEmpty = Object.keys(settings).length === 0 && !hasSettings(context)
+    if (isEmpty && changeKeys === undefined)
       throw new TocsinError('usage', 'Say what changes: tocsin stream update --help lists it.')
     return withData(context, async (data) => {
       const { db, writer } = data.zones.key
@@ -44,7 +47,7 @@ export const streamUpdateCommand: Command = {
       let ended: number | null = null
       const changed = (before: Stream) => {
         ended = before.through
-        return change(before, settings, changeKeys)
+        return { ...change(before, settings, changeKeys), ...changeSettings(context, before) }
       }
       await db.transaction((tx) => updateStream(tx, writer, name, changed, now))
       const { stream, warnings, padding } = await reportStream(data, name)

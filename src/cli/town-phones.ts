@@ -6,6 +6,7 @@ import type { FeedState } from '../verify/feed-state.ts'
 import { followFeed } from '../verify/follow-feed.ts'
 import { createMatcher, type ObservedIdentifier } from '../verify/match.ts'
 import { issueCode, uploadKeys, verifyCode, type PhoneService } from './phone-client.ts'
+import type { TownProtocol } from './town-protocols.ts'
 import { startOfTownDay, type Positive, type Town } from './town.ts'
 
 /** A phone of the town. */
@@ -18,8 +19,17 @@ export interface TownPhone {
   hear(identifier: ObservedIdentifier): void
 }
 
+/** The Exposure Notification framework: keys of a day, signed exports. */
+export const GAEN_PROTOCOL: TownProtocol = {
+  kind: 'gaen',
+  settings: {},
+  unit: 'keys',
+  makePhones,
+  letHear,
+}
+
 /** The phones, and the signing key that their app was built with. */
-export async function makePhones(count: number, service: PhoneService): Promise<TownPhone[]> {
+async function makePhones(count: number, service: PhoneService): Promise<TownPhone[]> {
   const publicKey = await (await fetch(`${service.url}/exports/demo/key.pem`)).text()
   return Array.from({ length: count }, (_, number) => makePhone(number, service, publicKey))
 }
@@ -41,15 +51,20 @@ export function letHear(town: Town, day: number, phones: readonly TownPhone[]): 
   }
 }
 
+/** The day of the first symptoms, YYYY-MM-DD. */
+export function onsetOf(town: Town, { onsetDay }: Positive): string {
+  return new Date(town.start.getTime() + onsetDay * 86_400_000).toISOString().slice(0, 10)
+}
+
 function makePhone(number: number, service: PhoneService, publicKey: string): TownPhone {
   const observed: ObservedIdentifier[] = []
   let seen: FeedState | undefined
   return {
     number,
     hear: (identifier) => void observed.push(identifier),
-    async upload(town, { onsetDay, sharedDays }) {
-      const onset = new Date(town.start.getTime() + onsetDay * 86_400_000)
-      const code = await issueCode(service, 'confirmed', onset.toISOString().slice(0, 10))
+    async upload(town, positive) {
+      const { sharedDays } = positive
+      const code = await issueCode(service, 'confirmed', onsetOf(town, positive))
       const token = await verifyCode(service, code)
       const keys = sharedDays.map((day) => ({
         keyData: town.keyOf(number, day),

@@ -12,10 +12,26 @@ import { oldestFirst } from '../verify/read-index.ts'
 import { releaseBytes } from '../verify/release-bytes.ts'
 import type { LoadedKey } from '../verify/trusted-keys.ts'
 import { FINDING_CODES, VerificationError, type FindingCode } from '../verify/verification-error.ts'
-import { verifyExportWith } from '../verify/verify-export.ts'
+import { verifyExportWith, type VerifiedExport } from '../verify/verify-export.ts'
+import { isNumberIndex, verifyNumberFeed, type VerifiedNumbers } from '../verify/verify-numbers.ts'
+
+/** What is told of a file that is valid, whatever kind of key it holds. */
+export interface TargetFile extends Pick<
+  VerifiedExport,
+  'keys' | 'revisedKeys' | 'signatures' | 'findings'
+> {
+  /** Times in unix seconds; the region is null where a file says none. */
+  readonly header: {
+    readonly region: string | null
+    readonly startTimestamp: number
+    readonly endTimestamp: number
+  }
+}
 
 /** What happens while a target is verified. */
-export type TargetEvent = Exclude<FileEvent, { type: 'state' }>
+export type TargetEvent =
+  | { readonly type: 'file'; readonly file: string; readonly export: TargetFile }
+  | Extract<FileEvent, { type: 'refused' }>
 
 /**
  * Verifies a URL (of an index.txt, of the folder where it lies, or of one zip), a folder (with an index.txt, or with zips) or
@@ -75,7 +91,37 @@ async function* verifyUrl(
     return
   }
   if (!pathname.endsWith('/index.txt')) url.pathname = `${pathname.replace(/\/$/, '')}/index.txt`
-  yield* withAudit(followFiles(httpFeed(url.href, limits, options), keys, limits), limits)
+  yield* verifyFeed(httpFeed(url.href, limits, options), keys, limits)
+}
+
+/** A feed of the kind that its index says. */
+async function* verifyFeed(
+  source: FeedSource,
+  keys: readonly LoadedKey[],
+  limits: Limits,
+): AsyncGenerator<TargetEvent, void> {
+  const index = await source.readIndex()
+  if (!isNumberIndex(index)) {
+    const readIndex = () => Promise.resolve(index)
+    yield* withAudit(followFiles({ ...source, readIndex }, keys, limits), limits)
+    return
+  }
+  for await (const event of verifyNumberFeed(source, index, keys, limits))
+    yield event.type === 'refused'
+      ? event
+      : { type: 'file', file: event.file, export: describeNumbers(event.numbers) }
+}
+
+/** Numbers in the words of keys: those that count no more are the revised ones. */
+function describeNumbers(numbers: VerifiedNumbers): TargetFile {
+  const { kind, start, end, count, signatures, findings } = numbers
+  return {
+    header: { region: null, startTimestamp: start, endTimestamp: end },
+    keys: kind === 'removed' ? 0 : count,
+    revisedKeys: kind === 'removed' ? count : 0,
+    signatures,
+    findings,
+  }
 }
 
 async function* verifyPath(
@@ -100,7 +146,7 @@ async function* verifyPath(
   }
   const names = await readdir(path)
   if (names.includes('index.txt')) {
-    yield* withAudit(followFiles(folderFeed(path, limits), keys, limits), limits)
+    yield* verifyFeed(folderFeed(path, limits), keys, limits)
     return
   }
   const zips = names.filter((name) => name.endsWith('.zip')).sort()
@@ -165,9 +211,9 @@ async function* verifyOne(
   read: () => Uint8Array | Promise<Uint8Array>,
   keys: readonly LoadedKey[],
   limits: Limits,
-): AsyncGenerator<TargetEvent, void> {
+): AsyncGenerator<Exclude<FileEvent, { type: 'state' }>, void> {
   let bytes: Uint8Array = new Uint8Array()
-  let event: TargetEvent
+  let event: Exclude<FileEvent, { type: 'state' }>
   try {
     bytes = await read()
     event = { type: 'file', file, export: verifyExportWith(bytes, keys, limits) }

@@ -190,7 +190,7 @@ function printSummary(context: CommandContext, document: VerifyDocument): void {
   else if (start === null || end === null) context.print('valid: the index lists no file yet.')
   else
     context.print(
-      `valid: ${count}, ${keys} keys, ${revisedKeys} revised, region ${region}, from ${formatTime(start)} to ${formatTime(end)}, signed by ${document.signatures
+      `valid: ${count}, ${keys} keys, ${revisedKeys} revised, ${region === null ? '' : `region ${region}, `}from ${formatTime(start)} to ${formatTime(end)}, signed by ${document.signatures
         .filter((signature) => signature.verdict === 'trusted')
         .map(({ keyId, keyVersion }) => `${keyId} ${keyVersion}`)
         .join(', ')}`,

@@ -115,7 +115,7 @@ async function examine(
   { selection, reportType, onsetDay }: Asked,
   until: number,
 ): Promise<{ readonly preview: AmendmentPreview; readonly reports: readonly number[] }> {
-  const { reports } = await findSelected(db, selection, until)
+  const reports = await ofKeys(db, (await findSelected(db, selection, until)).reports)
   const concerned = { reports, keys: [] }
   const { keys, tooFar } = await countSaid(db, reports, onsetDay)
   if (keys > 0 && tooFar === keys)
@@ -182,6 +182,14 @@ async function countSaid(
         where coalesce(r.seq, k.seq) = any(${seqs}::bigint[])`,
   )
   return rows[0] ?? { keys: 0, tooFar: 0 }
+}
+
+/** Those that brought diagnosis keys: of what others brought, neither type nor onset is told to anybody. */
+async function ofKeys(db: Queryable, reports: readonly number[]): Promise<number[]> {
+  const { rows } = await db.query<{ seq: number }>(
+    sql`select seq from report where seq = any(${bigintArray(reports)}::bigint[]) and identifiers is null order by seq`,
+  )
+  return rows.map(({ seq }) => seq)
 }
 
 async function countAmended(db: Queryable, reports: readonly number[]): Promise<number> {

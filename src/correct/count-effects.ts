@@ -14,12 +14,12 @@ export interface Concerned {
   readonly keys: readonly Uint8Array[]
 }
 
-/** How many keys: those that the reports brought or revised, each once, and the single ones. */
+/** How many keys: those that the reports brought or revised, each once, and the single ones; identifiers of other kinds count alike. */
 export async function countKeys(db: Queryable, { reports, keys }: Concerned): Promise<number> {
   if (reports.length === 0) return keys.length
   const seqs = bigintArray(reports)
   const { rows } = await db.query<{ n: number }>(
-    sql`select count(*) as n from (
+    sql`select count(*) + (select coalesce(sum(identifiers), 0) from report where seq = any(${seqs}::bigint[])) as n from (
           select key_data from diagnosis_key where seq = any(${seqs}::bigint[])
           union select key_data from key_revision where seq = any(${seqs}::bigint[])) as concerned`,
   )
@@ -72,9 +72,14 @@ export interface Published {
   readonly publishedKeys: number
 }
 
-/** The streams that published any of it. */
+/** The streams that published any diagnosis key of it. */
 export function streamsOf({ published }: Published): string[] {
-  return [...new Set(published.map(({ stream }) => stream))]
+  return [...new Set(keysAmong(published).map(({ stream }) => stream))]
+}
+
+/** What was published of diagnosis keys. */
+export function keysAmong(published: readonly PublishedCount[]): PublishedCount[] {
+  return published.filter(({ others }) => others === undefined)
 }
 
 /** How many keys are concerned, and what of it went out where. */

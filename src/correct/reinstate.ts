@@ -14,6 +14,7 @@ import {
   countEffects,
   countKeys,
   findKeyReports,
+  keysAmong,
   keysByReport,
   streamsOf,
   type Published,
@@ -168,7 +169,7 @@ function* warningsOf(
   {
     reports,
     keys,
-    publishedKeys,
+    published,
     staysWithdrawn,
     endsRule,
   }: Omit<ReinstatementPreview, 'id' | 'warnings'>,
@@ -181,7 +182,7 @@ function* warningsOf(
   if (staysWithdrawn > 0)
     yield `Another withdrawal holds ${staysWithdrawn} of them as well: withdrawn until that is taken back, too.`
   if (isShort) yield 'The keys are few: the release will show that these keys belong together.'
-  if (publishedKeys > 0)
+  if (keysAmong(published).length > 0)
     yield 'Phones that were told REVOKED need not take a key back: by the matching code that Google published, no report type follows REVOKED; phones that had not matched it match it as a new one.'
 }
 

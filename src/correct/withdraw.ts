@@ -18,6 +18,7 @@ import type { CorrectionResult } from './corrections-list.ts'
 import {
   countEffects,
   countKeys,
+  keysAmong,
   keysByReport,
   streamsOf,
   withdrawnAmong,
@@ -197,7 +198,7 @@ function* warningsOf(
   { keys }: Selection,
   unknownKeys: number,
 ): Generator<string> {
-  const { reports, publishedKeys, revisedByOthers } = counted
+  const { reports, published, revisedByOthers } = counted
   if (scope !== 'from-now-on' && reports + counted.keys === 0)
     yield 'Nothing that is stored is selected: check the conditions.'
   if (keys !== undefined && unknownKeys > 0)
@@ -208,7 +209,7 @@ function* warningsOf(
     yield 'There is too little published padding to go along: the release will show that these keys belong together.'
   if (revisedByOthers > 0)
     yield `Of the keys other reports have changed ${revisedByOthers} since: withdrawn all the same.`
-  if (publishedKeys > 0)
+  if (keysAmong(published).length > 0)
     yield 'Phones that matched a key of a confirmed test before may keep the match: Android takes REVOKED only in place of a self-report or a clinical diagnosis.'
 }
 

@@ -15,12 +15,12 @@ import {
   rm,
   stat,
   unlink,
-  type FileHandle,
 } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { syncFolder } from '../db/private-file.ts'
 import { TocsinError } from '../errors.ts'
 import { publicKind } from './public-paths.ts'
+import { inspectFile, streamFile, type StoredObject } from './read-stored.ts'
 import { storeFailed } from './store-error.ts'
 
 /** Where published files are put. Every method throws TocsinError `store_failed` when the store can't be written or read. */
@@ -38,6 +38,13 @@ export interface ObjectStore {
   putMutable(path: string, content: Content): Promise<void>
   /** A small file's bytes, or undefined when there is none. */
   read(path: string): Promise<Uint8Array | undefined>
+  /**
+   * A file's bytes in pieces, of the file as it is now, also when it is replaced meanwhile; undefined when there is none. Whoever
+   * gets them reads them, or ends the iteration.
+   *
+   * @param start the first byte
+   */
+  stream(path: string, start?: number): Promise<AsyncIterable<Uint8Array> | undefined>
   /** A file's size in bytes, or undefined when there is none. */
   sizeOf(path: string): Promise<number | undefined>
   /** What lies at a public path, read as a stream; undefined when nothing does. */
@@ -72,23 +79,12 @@ export interface StoredFile {
   readonly size: number
 }
 
-/** What lies at a path. */
-export interface StoredObject {
-  /** Bytes. */
-  readonly size: number
-  /** SHA-256; undefined for a link or a folder, which nobody can download, and for what can't be read. */
-  readonly digest: Uint8Array | undefined
-}
-
 // A web server runs under another user, who must be able to read what is published.
 const FILE_MODE = 0o644
 const FOLDER_MODE = 0o755
 const PRIVATE_FOLDER_MODE = 0o700
 
 const STAGING = '.staging'
-
-/** How much of a file is read at once, in bytes. */
-const PIECE_SIZE = 1 << 16
 
 /**
  * A store in a directory.
@@ -128,6 +124,10 @@ export function openDirectoryStore(root: string): ObjectStore {
     read: async (path) => {
       const target = targetOf(path)
       return await orUndefined(readFile(target)).catch(storeFailed(target))
+    },
+    stream: async (path, start = 0) => {
+      const target = targetOf(path)
+      return await orUndefined(streamFile(target, start)).catch(storeFailed(target))
     },
     sizeOf: async (path) => {
       const target = targetOf(path)
@@ -201,31 +201,6 @@ async function replaceWith(staged: string, target: string): Promise<void> {
   await finishFile(staged)
   await rename(staged, target)
   await syncFolder(dirname(target))
-}
-
-async function inspectFile(target: string): Promise<StoredObject> {
-  const stats = await lstat(target)
-  const { size } = stats
-  if (!stats.isFile()) return { size, digest: undefined }
-  try {
-    await using handle = await open(target)
-    return { size, digest: await digestHandle(handle, size) }
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === undefined || code === 'ENOENT') throw error
-    return { size, digest: undefined }
-  }
-}
-
-async function digestHandle(handle: FileHandle, size: number): Promise<Buffer> {
-  const hash = createHash('sha256')
-  // Many files are small: a stream's buffers would be most of the work.
-  const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(size, PIECE_SIZE)))
-  for (;;) {
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length)
-    if (bytesRead === 0) return hash.digest()
-    hash.update(buffer.subarray(0, bytesRead))
-  }
 }
 
 /** The files below a folder of the store, a folder at a time, so that only the names of one page are held. */

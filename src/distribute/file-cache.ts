@@ -14,8 +14,18 @@ export interface ServedFile extends Validators {
   readonly lastModified: string
   /** All of them, when the file is kept in memory. */
   readonly bytes: Uint8Array | undefined
+  /** Where it begins in what {@link open} gives, in bytes: see {@link tailOf}. */
+  readonly start: number
+  /** What was noted of it while it was read. */
+  readonly notes: Notes | undefined
   /** Opens a file that is not kept. @returns undefined when the path has got another file since, or none */
   open(): Promise<FileHandle | undefined>
+}
+
+/** Takes notes of a file's bytes, which are read once, for its digest. */
+export interface Notes {
+  /** Called with piece after piece. */
+  add(bytes: Uint8Array): void
 }
 
 /** How much a cache may hold. */
@@ -27,6 +37,9 @@ export interface CacheLimits {
   /** How many files are remembered with their tags. */
   readonly files: number
 }
+
+/** Begins notes of a file, by its path and size in bytes. */
+export type TakeNotes = (path: string, size: number) => Notes | undefined
 
 /**
  * A small file is no larger than what a stream holds for somebody who reads slowly (two pieces of 64 KiB): so that ten thousand
@@ -51,11 +64,13 @@ interface CachedFile {
  *
  * Only regular files count that lie below the root by their real path: neither a file nor a folder below it may be a link.
  *
+ * @param takeNotes begins the notes of a file of so many bytes; undefined where none are wanted
  * @returns what gives the file of a public path, or undefined when there is none
  */
 export function createFileCache(
   root: string,
   limits: CacheLimits = LIMITS,
+  takeNotes: TakeNotes = () => undefined,
 ): (path: string) => Promise<ServedFile | undefined> {
   // In the order of their last use, oldest first.
   const cache = new Map<string, CachedFile>()
@@ -81,7 +96,7 @@ export function createFileCache(
       if (found?.isFile() !== true || cached?.version !== versionOf(found)) {
         forget(path)
         if (found?.isFile() !== true) return undefined
-        const loaded = await load(root, path, limits.smallFile)
+        const loaded = await load(root, path, limits.smallFile, takeNotes)
         if (loaded === 'changed') continue
         if (loaded === undefined) return undefined
         cached = loaded
@@ -93,10 +108,28 @@ export function createFileCache(
   })
 }
 
+/**
+ * What is behind a place of a file, as a file of its own: with a tag of its own, which is the same from every replica.
+ *
+ * @param start where it begins: 0 for the file itself
+ */
+export function tailOf(file: ServedFile, start: number): ServedFile {
+  if (start === 0) return file
+  return {
+    ...file,
+    etag: `${file.etag.slice(0, -1)}-${start}"`,
+    size: file.size - start,
+    // Of nothing, nothing has to be read.
+    bytes: start === file.size ? new Uint8Array() : file.bytes?.subarray(start),
+    start,
+  }
+}
+
 async function load(
   root: string,
   path: string,
   smallFile: number,
+  takeNotes: TakeNotes,
 ): Promise<CachedFile | 'changed' | undefined> {
   const file = join(root, path)
   await using handle = await openFile(file)
@@ -109,8 +142,11 @@ async function load(
   const there = await lstat(real).catch(undefinedWhenMissing)
   if (there?.isFile() !== true || versionOf(there) !== version) return 'changed'
 
+  const notes = takeNotes(path, stats.size)
   const bytes = stats.size <= smallFile ? await readWhole(handle, stats.size) : undefined
-  const digest = bytes === undefined ? await digestOf(handle) : sha256().update(bytes).digest()
+  if (bytes !== undefined) notes?.add(bytes)
+  const digest =
+    bytes === undefined ? await digestOf(handle, notes) : sha256().update(bytes).digest()
   // Somebody may have written to it while it was read; what we publish is only ever replaced.
   if (versionOf(await handle.stat()) !== version) return 'changed'
   return {
@@ -123,6 +159,8 @@ async function load(
       size: stats.size,
       immutable: publicKind(path)?.immutable === true,
       bytes,
+      start: 0,
+      notes,
       open: () => openVersion(file, version),
     },
   }
@@ -155,10 +193,13 @@ async function readWhole(handle: FileHandle, size: number): Promise<Uint8Array> 
   return bytes
 }
 
-async function digestOf(handle: FileHandle): Promise<Buffer> {
+async function digestOf(handle: FileHandle, notes: Notes | undefined): Promise<Buffer> {
   const hash = sha256()
   const stream = handle.createReadStream({ start: 0, autoClose: false })
-  for await (const chunk of stream) hash.update(chunk as Uint8Array)
+  for await (const chunk of stream) {
+    hash.update(chunk as Uint8Array)
+    notes?.add(chunk as Uint8Array)
+  }
   return hash.digest()
 }
 

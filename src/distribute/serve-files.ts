@@ -10,13 +10,19 @@ import {
 } from './byteranges.ts'
 import { createFileCache, type CacheLimits, type ServedFile } from './file-cache.ts'
 import { isFresh, isOutdated, readRanges, type Conditions, type Part } from './preconditions.ts'
-import { publicKind, REFUSAL_CACHE_CONTROL, type PublicKind } from './public-paths.ts'
+import { publicKind, REFUSAL_CACHE_CONTROL } from './public-paths.ts'
 
 /** What a download's answer depends on. */
 export interface Download extends Conditions {
   readonly method: 'GET' | 'HEAD'
   /** Below the served root, without a leading slash. */
   readonly path: string
+}
+
+/** What the headers of a file say, whichever path it was found by. */
+export interface Presentation {
+  readonly contentType: string
+  readonly cacheControl: string
 }
 
 /** The answer. A body that is a stream holds a file open until it is read or destroyed. */
@@ -34,7 +40,11 @@ interface Selection {
   readonly pieces?: readonly Piece[]
 }
 
-const UNCACHED = { 'cache-control': REFUSAL_CACHE_CONTROL, 'x-content-type-options': 'nosniff' }
+/** Headers of what says "not yet" or "not so". */
+export const UNCACHED = {
+  'cache-control': REFUSAL_CACHE_CONTROL,
+  'x-content-type-options': 'nosniff',
+}
 
 /** Serves the public files below a directory. @param limits of what is kept in memory */
 export function createFileServer(
@@ -56,11 +66,11 @@ export function createFileServer(
   }
 }
 
-/** @returns undefined when the path has another file by now */
-async function answerFrom(
+/** The answer to a request for a file. @returns undefined when its path has another file by now */
+export async function answerFrom(
   file: ServedFile,
-  kind: PublicKind,
-  download: Download,
+  kind: Presentation,
+  download: Omit<Download, 'path'>,
 ): Promise<DownloadReply | undefined> {
   if (isOutdated(download, file))
     return { status: 412, headers: { ...UNCACHED, 'content-length': '0' } }
@@ -90,7 +100,7 @@ async function answerFrom(
 function select(
   parts: readonly Part[] | undefined,
   file: ServedFile,
-  kind: PublicKind,
+  kind: Presentation,
   headers: Readonly<Record<string, string>>,
 ): Selection {
   const whole: Selection = {
@@ -127,5 +137,15 @@ async function readBody(
     return pieces === undefined ? file.bytes : joinPieces(pieces, file.bytes)
   // Opened before the answer begins: what can't be opened is an error, not a broken download.
   const handle = await file.open()
-  return handle && streamPieces(pieces ?? [{ start: 0, end: file.size }], handle)
+  if (handle === undefined) return undefined
+  const wanted = pieces ?? [{ start: 0, end: file.size }]
+  return streamPieces(file.start === 0 ? wanted : wanted.map(inFile(file)), handle)
+}
+
+/** Where a part lies in what is opened. */
+function inFile(file: ServedFile): (piece: Piece) => Piece {
+  return (piece) =>
+    piece instanceof Uint8Array
+      ? piece
+      : { start: file.start + piece.start, end: file.start + piece.end }
 }

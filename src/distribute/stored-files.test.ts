@@ -1,7 +1,7 @@
 // Test: what lies in a store: listed whatever its name, looked at, removed and restored, without a way out of it.
 
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -96,6 +96,22 @@ test('what lies at a path is told by its size and digest, also when nobody could
   await mkdir(join(root, folder))
   for (const path of [link, folder]) assert.equal((await store.inspect(path))?.digest, undefined)
   await assert.rejects(store.inspect('exports/us/secret.pem'), { code: 'store_conflict' })
+})
+
+test('a file is read in pieces from a byte on, as it was when that began', async (t) => {
+  const { store } = await openStore(t)
+  assert.equal(await store.stream(INDEX), undefined)
+  const bytes = randomBytes(200_000)
+  await store.putMutable(INDEX, bytes)
+  for (const start of [0, 1, 65_536, 199_999, 200_000]) {
+    const pieces = await store.stream(INDEX, start)
+    await store.putMutable(INDEX, start === 0 ? Buffer.from('next') : bytes)
+    const read: Uint8Array[] = []
+    for await (const piece of pieces ?? []) read.push(piece)
+    assert.ok(Buffer.concat(read).equals(start === 1 ? Buffer.from('ext') : bytes.subarray(start)))
+    assert.ok(read.every(({ length }) => length <= 65_536))
+  }
+  await assert.rejects(store.stream('exports/us/secret.pem'), { code: 'store_conflict' })
 })
 
 test('recorded bytes replace what was changed at once, and links as well; an index is not restored', async (t) => {

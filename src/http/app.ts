@@ -11,7 +11,7 @@ import { answerDirectly } from './answer-directly.ts'
 import { clientAddress } from './client-address.ts'
 import { createServer } from './create-server.ts'
 import { createDecoys, isDecoy } from './decoys.ts'
-import { BEYOND_LIMIT, readBody } from './read-body.ts'
+import { BEYOND_LIMIT, createReadBody } from './read-body.ts'
 import {
   pathOf,
   queryOf,
@@ -115,7 +115,7 @@ export async function buildApp(
   app.setValidatorCompiler(() => () => true)
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', readBody)
+  app.addContentTypeParser('*', createReadBody())
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -158,7 +158,7 @@ interface Server {
 }
 
 function addRoute(app: FastifyInstance, route: Route, server: Server): void {
-  const decoys = route.chaff === undefined ? undefined : createDecoys(route.chaff)
+  const decoys = route.chaff && createDecoys(route.chaff, route.takesAnyType)
   const isClosed =
     server.maintenance && (route.tag === 'key zone' || route.tag === 'authority zone')
   app.route({
@@ -168,8 +168,11 @@ function addRoute(app: FastifyInstance, route: Route, server: Server): void {
     config: { route },
     schema: openApiSchema(route),
     // Before the body is read, whatever it is, and in the words that existing apps know.
-    onRequest: (_request, _reply, done) =>
-      done(isClosed ? new TocsinError('maintenance', 'please try again later') : undefined),
+    onRequest: (request, _reply, done) => {
+      // The framework refuses what is no content type.
+      if (route.takesAnyType) delete request.headers['content-type']
+      done(isClosed ? new TocsinError('maintenance', 'please try again later') : undefined)
+    },
     handler: async (request, reply) => {
       const began = performance.now()
       const given: RouteRequest = {
@@ -238,7 +241,7 @@ function refuseOtherMethods(app: FastifyInstance, routes: readonly Route[]): voi
       schema: { hide: true },
       config: { route: taken[0] },
       handler: (_request, reply) => {
-        reply.header('allow', [...allowed].join(', '))
+        reply.header('allow', METHODS.filter((method) => allowed.has(method)).join(', '))
         throw new TocsinError('method_not_allowed')
       },
     })

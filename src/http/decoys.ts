@@ -22,8 +22,8 @@ export interface Decoys {
 /** However slow real replies are, a decoy holds its connection no longer than this, in milliseconds. */
 const LONGEST_MS = 1_000
 
-/** Decoys of one route. */
-export function createDecoys(chaff: Chaff): Decoys {
+/** Decoys of one route. @param takesAnyType whether its real requests may have bodies of any content type; JSON alone when left out */
+export function createDecoys(chaff: Chaff, takesAnyType = false): Decoys {
   const newest = rememberReplies(chaff.typical)
   return {
     observe: newest.add,
@@ -34,7 +34,8 @@ export function createDecoys(chaff: Chaff): Decoys {
     },
     async handle(request) {
       // What a phone's system may send as well is refused as it is for a real request.
-      if (!isJson(request)) throw new TocsinError('unsupported_media_type')
+      if (!takesAnyType && !(chaff.takes ?? isJson)(request))
+        throw new TocsinError('unsupported_media_type')
       const { latency, length } = newest.draw()
       const reply = chaff.imitate(length)
       await setTimeout(Math.min(latency, LONGEST_MS))

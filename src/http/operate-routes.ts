@@ -2,6 +2,7 @@
 
 import type { Health, Part } from '../operate/health.ts'
 import { renderHome, type HomeDescription } from './home.ts'
+import { prefersText } from './preferred-type.ts'
 import type { Route, RouteReply, Schema } from './route.ts'
 
 /** Health and the page at /. Maintenance changes none of it. */
@@ -12,7 +13,10 @@ export function operateRoutes(health: Health, describe: HomeDescription): Route[
       'health',
       'Whether the service works, its databases included',
       500,
-      async () => toReply(await health.missingDatabases(), 500),
+      async ({ headers }) => {
+        const missing = await health.missingDatabases()
+        return prefersText(headers['accept']) ? toText(missing) : toReply(missing, 500)
+      },
     ),
     healthRoute(
       '/readyz',
@@ -88,6 +92,15 @@ const HEALTH_REPLY: Schema = {
       description: 'What is away, or fails',
     },
   },
+}
+
+/** As ct-diag-server's own checks have it. */
+function toText(reasons: readonly Part[]): RouteReply {
+  return {
+    status: reasons.length === 0 ? 200 : 500,
+    headers: { 'content-type': 'text/plain; charset=utf-8' },
+    body: reasons.length === 0 ? 'OK' : `unavailable: ${reasons.join(', ')}`,
+  }
 }
 
 /** @param status the status when something is away */

@@ -17,12 +17,43 @@ const READ_AT_MOST = 4
 const FIRST_BYTES = 16_384
 const EMPTY = Buffer.alloc(0)
 
-/**
- * A body as the framework wants it: a Buffer, or {@link BEYOND_LIMIT}.
- *
- * @param done is given an error when the connection is of no use any more
- */
-export function readBody(
+/** Bodies up to this limit are as many as there are connections. */
+const SMALL = 64_000
+/** Room for larger ones, that of all connections together. */
+const ROOM_FOR_LARGE = 256 << 20
+
+/** Reads a body as the framework wants it: to a Buffer, or {@link BEYOND_LIMIT}. */
+export type ReadBody = (
+  request: FastifyRequest,
+  payload: Readable,
+  /** Is given an error when the connection is of no use any more. */
+  done: (error: Error | null, body?: unknown) => void,
+) => void
+
+/** What reads the bodies of one server. Who sends large ones slowly finds no room at some point, and keeps nobody else from sending small ones. */
+export function createReadBody(): ReadBody {
+  let large = 0
+  return (request, payload, done) => {
+    const limit = request.routeOptions.bodyLimit
+    if (limit <= SMALL) {
+      readBody(request, payload, done)
+      return
+    }
+    const announced = Number(request.headers['content-length'] ?? limit)
+    const room = Math.min(announced, limit)
+    if (large + room > ROOM_FOR_LARGE) {
+      done(new TocsinError('unavailable'))
+      return
+    }
+    large += room
+    readBody(request, payload, (error, body) => {
+      large -= room
+      done(error, body)
+    })
+  }
+}
+
+function readBody(
   request: FastifyRequest,
   payload: Readable,
   done: (error: Error | null, body?: unknown) => void,

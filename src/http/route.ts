@@ -40,6 +40,8 @@ export interface Chaff {
   imitate(length: number): RouteReply
   /** Whether refusals take as long as what is accepted. */
   readonly pacesRefusals?: true
+  /** Whether the body is of the type that real requests must have; JSON when left out. */
+  takes?(request: RouteRequest): boolean
 }
 
 /** JSON Schema, as OpenAPI 3.1 takes it. */
@@ -54,6 +56,8 @@ export interface Route {
   readonly tag: 'key zone' | 'authority zone' | 'public files' | 'operate'
   /** The greatest body, in bytes. */
   readonly bodyLimit?: number
+  /** Whether a body is taken whatever its content type says, be it nonsense. */
+  readonly takesAnyType?: true
   readonly params?: Schema
   readonly headers?: Schema
   readonly requestBody?: Schema

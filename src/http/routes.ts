@@ -33,7 +33,11 @@ export interface RouteContext {
   readonly stats: StatsContext
   readonly orders: OrderContext
   readonly authorize: AuthorizeContext
+  /** The key zone's own: see `swapInPassing`. */
+  readonly keysSecret: Uint8Array
   readonly corrections: CorrectionContext
+  /** The served root of published files. */
+  readonly publicFolder: string
   readonly serveFile: (download: Download) => Promise<DownloadReply>
   readonly health: Health
   readonly describe: HomeDescription

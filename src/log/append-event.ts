@@ -6,11 +6,12 @@ import { sqlStateOf } from '../db/database-errors.ts'
 import type { Transaction } from '../db/database.ts'
 import { allWritten } from '../db/transactions.ts'
 import { sql } from '../db/sql.ts'
-import type { Projection } from './projection.ts'
+import { insertContents } from './detached-parts.ts'
+import { follows, type Projection } from './projection.ts'
 import {
-  encodeEvent,
+  encodeApart,
   SALT_LENGTH,
-  type EncodedEvent,
+  type EncodedApart,
   type NewEvent,
   type StoredEvent,
 } from './record.ts'
@@ -152,7 +153,7 @@ export function project(
   events: readonly StoredEvent[],
 ): Promise<void>[] {
   return projections.flatMap((projection) => {
-    const followed = events.filter((event) => projection.types.includes(event.type))
+    const followed = events.filter((event) => follows(projection, event.type))
     return followed.length === 0 ? [] : [projection.apply(tx, followed)]
   })
 }
@@ -162,12 +163,12 @@ async function insertEvents(tx: Transaction, events: readonly StoredEvent[]): Pr
     SALT_LENGTH * events.reduce((sum, event) => sum + event.parts.length, 0),
   )
   let offset = 0
-  const encoded: EncodedEvent[] = events.map((event) => {
+  const encoded: EncodedApart[] = events.map((event) => {
     const length = event.parts.length * SALT_LENGTH
     offset += length
-    return encodeEvent(event, salts.subarray(offset - length, offset))
+    return encodeApart(event, salts.subarray(offset - length, offset))
   })
-  await tx.query({
+  const inserted = tx.query({
     name: 'insert-events',
     text: `insert into event (seq, type, record, leaf_hash)
            select * from unnest($1::bigint[], $2::text[], $3::bytea[], $4::bytea[])`,
@@ -178,4 +179,8 @@ async function insertEvents(tx: Transaction, events: readonly StoredEvent[]): Pr
       byteaArray(encoded.map((event) => event.leafHash)),
     ],
   })
+  const contents = events.flatMap(({ seq, grain }, index) =>
+    (encoded[index] as EncodedApart).contents.map((content) => ({ ...content, seq, grain })),
+  )
+  await allWritten(contents.length === 0 ? [inserted] : [inserted, insertContents(tx, contents)])
 }

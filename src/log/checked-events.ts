@@ -2,7 +2,8 @@
 
 import type { EventRow, LogHead } from './read-events.ts'
 import { LOG_RECOVERED } from './recovered-event.ts'
-import { decodeEvent, leafHashOf, type Retention, type StoredEvent } from './record.ts'
+import { decodeEvent, leafHashOf, type DetachedPart, type StoredEvent } from './record.ts'
+import type { Retention } from './retentions.ts'
 import { appendLeaf, EMPTY_FRONTIER, encodeFrontier, rootOf, type Frontier } from './tree.ts'
 
 /** Says what is wrong, in a sentence without a full stop. */
@@ -23,6 +24,8 @@ export class CheckedEvents {
   #grain = 0
   #configurationSeq = 0
   #logId: unknown
+  #contents = 0
+  #oldestWhole: number | undefined
 
   /**
    * @param checkpoints the recorded roots, by size of the tree
@@ -36,6 +39,11 @@ export class CheckedEvents {
   /** How many events were read. */
   get count(): number {
     return this.#frontier.size
+  }
+
+  /** How many contents that are kept apart they had. */
+  get contents(): number {
+    return this.#contents
   }
 
   /** The root of the tree over them. */
@@ -56,6 +64,7 @@ export class CheckedEvents {
     this.#grain = event.grain
     if (event.parts.some(({ retention, content }) => content === undefined && !canGo(retention)))
       this.#tell(`event ${row.seq} lacks a part that is kept as long as the log`)
+    for (const part of event.parts) if (part.detached === true) this.#seeDetached(row.seq, part)
     if (event.parts.some((part) => part.retention === 'configuration'))
       this.#configurationSeq = row.seq
     // A recovery to an earlier point begins another log.
@@ -74,6 +83,17 @@ export class CheckedEvents {
       this.#tell(`the record of event ${row.seq} can't be read`)
     }
     return undefined
+  }
+
+  /** They are forgotten in the order in which they came. */
+  #seeDetached(seq: number, { content }: DetachedPart): void {
+    if (content !== undefined) {
+      this.#contents++
+      this.#oldestWhole ??= seq
+    } else if (this.#oldestWhole !== undefined)
+      this.#tell(
+        `event ${seq} lacks what is kept apart from it, and the older event ${this.#oldestWhole} does not`,
+      )
   }
 
   #compareCheckpoint(): void {

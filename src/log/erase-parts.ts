@@ -4,7 +4,8 @@ import { bigintArray, byteaArray } from '../db/binary-array.ts'
 import type { Queryable, Transaction } from '../db/database.ts'
 import { sql, type Statement } from '../db/sql.ts'
 import { readEvent } from './read-events.ts'
-import { decodeEvent, erasePart, type Retention, type StoredEvent } from './record.ts'
+import { decodeEvent, erasePart, type StoredEvent } from './record.ts'
+import { isDetached, type KeptRetention } from './retentions.ts'
 
 /** Events whose records are in memory at a time: one can hold thousands of HMACs. */
 const PAGE = 200
@@ -18,7 +19,7 @@ const PAGE = 200
 export async function eraseParts(
   tx: Transaction,
   seqs: readonly number[],
-  retention: Retention,
+  retention: KeptRetention,
 ): Promise<number[]> {
   const ordered = [...new Set(seqs)].sort((a, b) => a - b)
   const erased: number[] = []
@@ -34,18 +35,22 @@ export async function eraseParts(
 /**
  * The same of all events from `from` on, before `until`, each of which is read once.
  *
+ * @param except numbers of events that are left as they are
  * @returns how many had such a part until now
  */
 export async function eraseRange(
   tx: Transaction,
   from: number,
   until: number,
-  retention: Retention,
+  retention: KeptRetention,
+  except: readonly number[] = [],
 ): Promise<number> {
+  const left = bigintArray(except)
   let erased = 0
   for (let next = from; next < until; next += PAGE) {
     const end = Math.min(until, next + PAGE)
-    const records = sql`select seq, record from event where seq >= ${next} and seq < ${end} order by seq for update`
+    const records = sql`select seq, record from event where seq >= ${next} and seq < ${end}
+      and seq <> all(${left}::bigint[]) order by seq for update`
     erased += (await erasePage(tx, records, retention)).length
   }
   return erased
@@ -55,7 +60,7 @@ export async function eraseRange(
 async function erasePage(
   tx: Transaction,
   records: Statement,
-  retention: Retention,
+  retention: KeptRetention,
 ): Promise<number[]> {
   const { rows } = await tx.query<{ seq: number; record: Uint8Array }>(records)
   const due = rows.flatMap(({ seq, record }) => {
@@ -73,14 +78,17 @@ async function erasePage(
   return erased
 }
 
-function holdsAny({ parts }: StoredEvent, retentions: readonly Retention[]): boolean {
-  return parts.some((part) => part.content !== undefined && retentions.includes(part.retention))
+function holdsAny({ parts }: StoredEvent, retentions: readonly KeptRetention[]): boolean {
+  return parts.some(
+    ({ content, retention }) =>
+      content !== undefined && !isDetached(retention) && retentions.includes(retention),
+  )
 }
 
 /** The events from `from` on, before `until`, that have a part of one of these retentions which is not erased. */
 export async function findParts(
   db: Queryable,
-  retentions: readonly Retention[],
+  retentions: readonly KeptRetention[],
   from: number,
   until: number,
 ): Promise<StoredEvent[]> {

@@ -182,3 +182,14 @@ test(
     ])
   },
 )
+
+test('large submissions make smaller groups, and one that is heavier than a group goes alone', async () => {
+  const { groups, commit, release } = heldCommit()
+  const weight = { most: 10, weigh: (each: number) => each }
+  const queue = createGroupCommit(4, 100, Infinity, commit, weight)
+  const all = [1, 4, 5, 2, 30, 0, 0, 0, 0, 0].map((each) => queue.submit(each))
+  const expected = [[1], [4, 5], [2], [30], [0, 0, 0, 0], [0]]
+  for (const _ of expected) await release()
+  await Promise.all(all)
+  assert.deepEqual(groups, expected)
+})

@@ -15,6 +15,13 @@ export interface GroupCommit<Submission, Verdict> {
 /** Groups under way at the most. */
 const AT_ONCE = 2
 
+/** Bounds a group by more than the number of its submissions. */
+export interface GroupWeight<Submission> {
+  /** What a group may weigh; a submission that is heavier makes a group alone. */
+  readonly most: number
+  weigh(submission: Submission): number
+}
+
 /**
  * Groups without a timer: while one group commits, whatever arrives forms the next. Alone, a submission waits for nothing; under
  * load, groups grow and the cost of a commit is shared. Then a second one is sent behind the first, so that the database need
@@ -24,12 +31,14 @@ const AT_ONCE = 2
  * @param maxWaiting submissions that may wait; beyond that they are refused at once, which is kinder than a queue that never ends
  * @param enoughBehind submissions that make a group worth sending behind one that isn't committed yet
  * @param commit makes a group durable and gives a verdict for each, in order; when it throws, nothing of the group was committed
+ * @param weight bounds groups of large submissions
  */
 export function createGroupCommit<Submission, Verdict>(
   maxGroup: number,
   maxWaiting: number,
   enoughBehind: number,
   commit: (group: readonly Submission[]) => Promise<readonly Verdict[]>,
+  weight?: GroupWeight<Submission>,
 ): GroupCommit<Submission, Verdict> {
   interface Waiter {
     readonly submission: Submission
@@ -59,12 +68,26 @@ export function createGroupCommit<Submission, Verdict>(
     await commitAll(group.slice(0, half))
     await commitAll(group.slice(half))
   }
+  /** How many of those that wait make the next group. */
+  const sizeOfGroup = () => {
+    const most = Math.min(waiting.length, maxGroup)
+    if (weight === undefined) return most
+    let size = 0
+    let sum = 0
+    while (size < most) {
+      sum += weight.weigh((waiting[size] as Waiter).submission)
+      if (size > 0 && sum > weight.most) break
+      size++
+    }
+    return size
+  }
   const isEnough = () => waiting.length >= (running === 0 ? 1 : enoughBehind)
   const run = async (): Promise<void> => {
     while (isEnough()) {
       running++
-      const group = waiting.slice(0, maxGroup)
-      waiting = waiting.slice(maxGroup)
+      const size = sizeOfGroup()
+      const group = waiting.slice(0, size)
+      waiting = waiting.slice(size)
       await commitAll(group)
       running--
     }

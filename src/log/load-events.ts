@@ -4,19 +4,39 @@ import { copyInto, CopyRows } from '../db/copy-rows.ts'
 import type { Queryable, Transaction } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 import { advanceTree, type Checkpoint } from './checkpoint.ts'
+import { detachParts } from './detach-record.ts'
+import { copyContents, type EventContent } from './detached-parts.ts'
 import type { EventRow, LogHead } from './read-events.ts'
+import type { StoredEvent } from './record.ts'
 import { appendLeaf, EMPTY_FRONTIER, type Frontier } from './tree.ts'
 
 // Beside the record: the other columns and their lengths.
 const ROW_BYTES = 90
 
-/** Stores events as they are. @param tx of a database without pipelining */
-export async function copyEvents(tx: Transaction, events: readonly EventRow[]): Promise<void> {
-  const size = events.reduce((sum, { record }) => sum + record.length + ROW_BYTES, 0)
-  const rows = new CopyRows(size)
-  for (const { seq, type, record, leafHash } of events)
-    rows.start(4).bigint(seq).text(type).bytea(record).bytea(leafHash)
-  await copyInto(tx, { table: 'event', columns: 'seq, type, record, leaf_hash', rows })
+/**
+ * Stores events as they are.
+ *
+ * @param tx of a database without pipelining
+ * @param events what the rows hold
+ */
+export async function copyEvents(
+  tx: Transaction,
+  rows: readonly EventRow[],
+  events: readonly StoredEvent[],
+): Promise<void> {
+  const size = rows.reduce((sum, { record }) => sum + record.length + ROW_BYTES, 0)
+  const copied = new CopyRows(size)
+  const contents: EventContent[] = []
+  rows.forEach((row, index) => {
+    const { seq, type, leafHash } = row
+    const { grain, parts } = events[index] as StoredEvent
+    const hasMore = parts.some((part) => part.detached === true && part.content !== undefined)
+    const { record, contents: own } = hasMore ? detachParts(row.record) : { ...row, contents: [] }
+    copied.start(4).bigint(seq).text(type).bytea(record).bytea(leafHash)
+    contents.push(...own.map((content) => ({ ...content, seq, grain })))
+  })
+  await copyInto(tx, { table: 'event', columns: 'seq, type, record, leaf_hash', rows: copied })
+  if (contents.length > 0) await copyContents(tx, contents)
 }
 
 /** Makes a checkpoint again. @returns whether it has the root that it had */

@@ -6,7 +6,7 @@ import type { StoredEvent } from './record.ts'
 
 /** Tables that follow from events of some types. The same code writes them at acceptance, checks them and rebuilds them. */
 export interface Projection {
-  /** The types of event that it follows. */
+  /** The types of event that it follows; `*.report` stands for all that end like this. */
   readonly types: readonly string[]
   /** The tables that it alone writes. */
   readonly tables: readonly string[]
@@ -23,4 +23,9 @@ export interface BulkRows extends TableRows {
    * column `seq`, by which those that an interrupted recovery left are found.
    */
   readonly ahead?: boolean
+}
+
+/** Whether a projection follows events of a type. */
+export function follows({ types }: Pick<Projection, 'types'>, type: string): boolean {
+  return types.some((each) => (each.startsWith('*') ? type.endsWith(each.slice(1)) : type === each))
 }

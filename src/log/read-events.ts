@@ -2,6 +2,7 @@
 
 import type { Queryable } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
+import { attachContents } from './detached-parts.ts'
 import { decodeEvent, type StoredEvent } from './record.ts'
 
 const PAGE = 500
@@ -14,7 +15,7 @@ export interface EventRow {
   readonly leafHash: Uint8Array
 }
 
-/** The events from `from` on, page by page, as bytes. */
+/** The events from `from` on, page by page, as bytes: with what is kept apart, as far as it is there. */
 export async function* readEventRows(
   db: Queryable,
   from: number,
@@ -33,12 +34,12 @@ export async function* readEventRows(
       .filter((row) => row.seq < until)
       .map(({ leaf_hash, ...row }) => ({ ...row, leafHash: leaf_hash }))
     if (page.length === 0) return
-    yield page
+    yield* attachContents(db, page)
     next = (page.at(-1)?.seq ?? next) + 1
   }
 }
 
-/** One event, or undefined when there is none of that number. */
+/** One event, without what is kept apart; undefined when there is none of that number. */
 export async function readEvent(db: Queryable, seq: number): Promise<StoredEvent | undefined> {
   const { rows } = await db.query<{ record: Uint8Array }>(
     sql`select record from event where seq = ${seq}`,

@@ -10,13 +10,13 @@ import {
   erasePart,
   leafHashOf,
   SALT_LENGTH,
-  type Part,
-  type Retention,
+  type KeptPart,
   type StoredEvent,
 } from './record.ts'
+import type { KeptRetention } from './retentions.ts'
 import { assertDeterministic } from '../../test/deterministic-cbor.ts'
 
-const RETENTIONS: readonly Retention[] = [
+const RETENTIONS: readonly KeptRetention[] = [
   'report',
   'code',
   'statistics',
@@ -133,7 +133,7 @@ test('every field of an event is under its leaf hash', () => {
   }
   const someSalts = new Uint8Array(2 * SALT_LENGTH)
   const { leafHash } = encodeEvent(original, someSalts)
-  const [first, second] = original.parts as [Part, Part]
+  const [first, second] = original.parts as [KeptPart, KeptPart]
   const changed: StoredEvent[] = [
     { ...original, seq: 5 },
     { ...original, grain: 1800 },

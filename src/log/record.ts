@@ -4,30 +4,31 @@ import { hash } from 'node:crypto'
 import { decode, encode } from 'cborg'
 import { TocsinError } from '../errors.ts'
 import { findParts, leafHashAt, readKnownValue } from './quick-record.ts'
+import {
+  isDetached,
+  type DetachedRetention,
+  type KeptRetention,
+  type Retention,
+} from './retentions.ts'
 
 /** The version of the record's form. */
 export const RECORD_VERSION = 1
 
-/**
- * How long a part is kept: `report` 18 days after acceptance, `code` 14 days after the verification code expired, `code-secret`
- * 48 hours after that, `token` 24 hours after the token expired, `phone` as long as the realm says, `statistics` 91 days, `audit`
- * a year, `release` and `configuration` for as long as the log.
- */
-export type Retention =
-  | 'report'
-  | 'code'
-  | 'code-secret'
-  | 'token'
-  | 'phone'
-  | 'statistics'
-  | 'audit'
-  | 'release'
-  | 'configuration'
+/** A part of an event. */
+export type Part = KeptPart | DetachedPart
 
-/** A part of an event. `content` is a value that deterministic CBOR can hold; undefined once it was erased. */
-export interface Part {
-  readonly retention: Retention
+/** A part that is in its event's record. `content` is a value that deterministic CBOR can hold; undefined once it was erased. */
+export interface KeptPart {
+  readonly retention: KeptRetention
   readonly content: unknown
+  readonly detached?: undefined
+}
+
+/** A part that is kept apart. `content` is undefined once it was erased, and where an event was read without it. */
+export interface DetachedPart {
+  readonly retention: DetachedRetention
+  readonly content: Uint8Array | undefined
+  readonly detached: true
 }
 
 /** An event as it is handed to the log. */
@@ -51,6 +52,19 @@ export interface EncodedEvent {
   readonly leafHash: Uint8Array
 }
 
+/** An event's bytes without the contents that are kept apart, and those. */
+export interface EncodedApart extends EncodedEvent {
+  readonly contents: readonly DetachedContent[]
+}
+
+/** The content of a part that is kept apart. */
+export interface DetachedContent {
+  /** Its place among the parts of its event, from 0. */
+  readonly part: number
+  readonly salt: Uint8Array
+  readonly content: Uint8Array
+}
+
 /** Length of the salt of a part, in bytes. */
 export const SALT_LENGTH = 16
 
@@ -67,6 +81,21 @@ const BYTE_ORDER_MARK = Buffer.of(0xef, 0xbb, 0xbf)
  * would confirm a guess of its content.
  */
 export function encodeEvent(event: StoredEvent, salts: Uint8Array): EncodedEvent {
+  return encodeParts(event, salts)
+}
+
+/** The same for the table `event`: parts that are kept apart stand in the record as if they were erased. */
+export function encodeApart(event: StoredEvent, salts: Uint8Array): EncodedApart {
+  const contents: DetachedContent[] = []
+  return { ...encodeParts(event, salts, (content) => contents.push(content)), contents }
+}
+
+/** @param keepApart takes the content of a part that is kept apart; undefined: it stays in the record */
+function encodeParts(
+  event: StoredEvent,
+  salts: Uint8Array,
+  keepApart?: (content: DetachedContent) => void,
+): EncodedEvent {
   const parts: unknown[] = []
   const digests: unknown[] = []
   event.parts.forEach((part, index) => {
@@ -75,8 +104,14 @@ export function encodeEvent(event: StoredEvent, salts: Uint8Array): EncodedEvent
     // What could not be read again must never be stored: texts that begin with this are read without it.
     if (Buffer.from(content.buffer, content.byteOffset, content.length).includes(BYTE_ORDER_MARK))
       decodeStrictly(content)
-    parts.push([part.retention, salt, content])
-    digests.push([part.retention, digestPart(salt, content)])
+    const digest = [part.retention, digestPart(salt, content)]
+    digests.push(digest)
+    if (keepApart === undefined || part.detached !== true)
+      parts.push([part.retention, salt, content])
+    else {
+      parts.push(digest)
+      keepApart({ part: index, salt, content: part.content as Uint8Array })
+    }
   })
   return {
     record: encode([RECORD_VERSION, event.seq, event.grain, event.type, parts]),
@@ -101,15 +136,22 @@ export function decodeKnownEvent(record: Uint8Array): StoredEvent {
     seq,
     grain,
     type,
-    parts: parts.map(({ retention, contentAt, end }) => ({
-      retention: retention as Retention,
-      content:
+    parts: parts.map(({ retention, contentAt, end }) =>
+      partOf(
+        retention,
         contentAt === undefined
           ? undefined
           : (readKnownValue(record, contentAt, end) ??
-            decode(record.subarray(contentAt, end), STRICT)),
-    })),
+              decode(record.subarray(contentAt, end), STRICT)),
+      ),
+    ),
   }
+}
+
+function partOf(retention: string, content: unknown): Part {
+  return isDetached(retention)
+    ? { retention, content: content as Uint8Array | undefined, detached: true }
+    : { retention: retention as KeptRetention, content }
 }
 
 function decodeWith(record: Uint8Array, read: (bytes: Uint8Array) => unknown): StoredEvent {
@@ -118,10 +160,9 @@ function decodeWith(record: Uint8Array, read: (bytes: Uint8Array) => unknown): S
     seq,
     grain,
     type,
-    parts: parts.map(([retention, , content]) => ({
-      retention,
-      content: content === undefined ? undefined : read(content),
-    })),
+    parts: parts.map(([retention, , content]) =>
+      partOf(retention, content === undefined ? undefined : read(content)),
+    ),
   }
 }
 
@@ -232,7 +273,8 @@ function unknownForm(cause?: unknown): TocsinError {
   return new TocsinError('log_invalid', 'A record of the log has an unknown form.', { cause })
 }
 
-function digestPart(salt: Uint8Array, content: Uint8Array): Uint8Array {
+/** The digest of a part. @param content as it is encoded */
+export function digestPart(salt: Uint8Array, content: Uint8Array): Uint8Array {
   return hash('sha256', Buffer.concat([salt, content]), 'buffer')
 }
 

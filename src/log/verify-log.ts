@@ -3,6 +3,7 @@
 import type { Database, Transaction } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 import { CheckedEvents } from './checked-events.ts'
+import { countContents } from './detached-parts.ts'
 import type { Projection } from './projection.ts'
 import { readEventRows, readHead } from './read-events.ts'
 import { compareTable, makeShadows, projectIntoShadows } from './shadow-tables.ts'
@@ -63,6 +64,8 @@ async function findProblems(
     await projectIntoShadows(tx, projections, events, tell)
   }
   checked.compareHead(head)
+  const others = (await countContents(tx)) - checked.contents
+  if (others > 0) tell(`event_content: ${others} rows are of no part of an event that lacks them`)
   for (const table of tables) await compareTable(tx, schema, table, tell)
   if (told > problems.length) problems.push(`and ${told - problems.length} more problems`)
   return { events: checked.count, root: Buffer.from(checked.root).toString('hex'), problems }

@@ -17,6 +17,7 @@ import {
 } from './archive-format.ts'
 import { confirmObject, noteObject, removeObject, type ArchivedObject } from './archive-rows.ts'
 import type { Archive, StagedObject } from './archive-store.ts'
+import { readSizes } from './detached-parts.ts'
 import { checkDigest, readObjectBytes } from './read-archive.ts'
 import { readEvent, readEventRows, readHead } from './read-events.ts'
 import { appendLeaf, encodeFrontier, rootOf, type Frontier } from './tree.ts'
@@ -125,11 +126,12 @@ async function planObject(
           where seq >= ${frontier.size} and seq < ${until} order by seq limit ${PAGE}`,
     )
     if (rows.length === 0) throw new TocsinError('log_invalid', 'The log ends before its head.')
+    const apart = await sizesApart(tx, rows)
     for (const row of rows) {
       if (row.seq !== frontier.size)
         throw new TocsinError('log_invalid', `Event ${frontier.size} is missing.`)
       frontier = appendLeaf(frontier, row.leaf_hash)
-      if ((bytes += row.size) >= mostBytes) break
+      if ((bytes += row.size + (apart.get(row.seq) ?? 0)) >= mostBytes) break
     }
   }
   const last = await readEvent(tx, frontier.size - 1)
@@ -148,6 +150,20 @@ async function planObject(
     madeAt: truncateToGrain(now(), timeGrain),
   }
   return { header, frontier }
+}
+
+/** The bytes of what is kept apart from events that follow one another, by their numbers. */
+async function sizesApart(
+  tx: Transaction,
+  rows: readonly { readonly seq: number }[],
+): Promise<Map<number, number>> {
+  const placeOf = async ({ seq }: { readonly seq: number }) => ({
+    seq,
+    grain: (await readEvent(tx, seq))?.grain,
+  })
+  const [first, last] = [rows.at(0), rows.at(-1)]
+  if (first === undefined || last === undefined) return new Map()
+  return readSizes(tx, await placeOf(first), await placeOf(last))
 }
 
 /** The bytes of an object: header and records, compressed, encrypted. */

@@ -26,6 +26,9 @@ test('a stream that was added has its one region, its one signing key and the de
     maximum: 500_000,
     retention: 1_209_600,
     through: null,
+    kind: 'gaen',
+    settings: {},
+    diagnosisKeys: true,
     keys: [{ ...key, from: 0, through: null }],
   })
 })

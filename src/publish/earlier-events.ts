@@ -11,6 +11,9 @@ export const STREAM_ADDED = 'stream.added'
 type EarlierStream = Pick<Stream, 'name' | 'region' | 'period' | 'windowAge' | 'start'> &
   Pick<StreamKey, 'keyId' | 'keyVersion' | 'publicKey' | 'keyFile'>
 
+/** What every stream was before kinds of key, and what a kind has of its own, were said. */
+const EARLIEST_KIND = { kind: 'gaen', settings: {}, diagnosisKeys: true } as const
+
 /** What nobody could choose; the migration that made these columns has the same. */
 const WITHOUT_CHOICE = {
   excludedRegions: [],
@@ -25,14 +28,17 @@ const WITHOUT_CHOICE = {
 
 /** The configuration that an event of a stream brought. */
 export function streamContent(event: StoredEvent): Stream {
-  // Streams had one kind, and said nothing of it.
+  // Streams had one kind, and said nothing of it, nor of what a kind has of its own.
   if (event.type !== STREAM_ADDED)
-    return { ...{ kind: 'gaen' }, ...(event.parts[0]?.content as Stream) }
+    return {
+      ...EARLIEST_KIND,
+      ...(event.parts[0]?.content as Stream),
+    }
   const content = event.parts[0]?.content as EarlierStream
   const { keyId, keyVersion, publicKey, keyFile, ...stream } = content
   return {
     ...stream,
-    kind: 'gaen',
+    ...EARLIEST_KIND,
     ...WITHOUT_CHOICE,
     inputRegions: [stream.region],
     keys: [{ keyId, keyVersion, publicKey, keyFile, from: 0, through: null }],

@@ -10,6 +10,7 @@ import { formatTimestamp } from '../operate/timestamp.ts'
 import { unpackColumns } from '../submit/key-columns.ts'
 import { PADDING } from '../submit/padding-report.ts'
 import { reportContent } from '../submit/report.ts'
+import { isOtherReport } from '../submit/report-types.ts'
 import { OUTCOMES } from '../submit/validate-keys.ts'
 import { explainInStream, type ExplainedStream } from './explain-stream.ts'
 import type { StoredKey } from './find-published.ts'
@@ -79,7 +80,7 @@ export async function explainKey(
       known: false,
       says: 'No accepted report brought it as a new key: it was never sent here, its report was refused or is a negative result, it was dropped as invalid, or it was erased 18 days after its upload. Nothing is kept of a refused report; tocsin explain-submission judges a captured one.',
     }
-  const streams = await listStreams(db)
+  const streams = (await listStreams(db)).filter(({ diagnosisKeys }) => diagnosisKeys)
   const standings = await readStandings(db, streams)
   const explained: ExplainedStream[] = []
   for (const stream of streams) {
@@ -122,15 +123,17 @@ export async function explainReport(
     traveler: boolean
     withdrawn: boolean
     grain: number
+    identifiers: number | null
   }>(
-    sql`select seq, regions, traveler, report_is_held(seq, ${ALL}, 0) as withdrawn, grain from report where tracking_id = ${trackingId}`,
+    sql`select seq, regions, traveler, report_is_held(seq, ${ALL}, 0) as withdrawn, grain, identifiers from report where tracking_id = ${trackingId}`,
   )
   const row = rows[0]
   if (row === undefined) return undefined
-  const { seq, grain, regions, traveler, withdrawn } = row
+  const { seq, grain, regions, traveler, withdrawn, identifiers } = row
   const event = await readEvent(db, seq)
-  const content = event === undefined ? undefined : reportContent(event)
   const isPadding = event?.type === PADDING
+  const other = event !== undefined && isOtherReport(event.type) ? event : undefined
+  const content = event === undefined || other !== undefined ? undefined : reportContent(event)
   const keys: ExplainedKey[] = []
   for (const { keyData } of content === undefined ? [] : unpackColumns(content.keys))
     keys.push(await explainKey(db, keyData, now))
@@ -141,7 +144,12 @@ export async function explainReport(
     regions,
     traveler,
     withdrawn,
-    outcomes: isPadding || content === undefined ? {} : countOutcomes(content.outcomes),
+    outcomes:
+      other !== undefined
+        ? { accepted: identifiers ?? 0 }
+        : isPadding || content === undefined
+          ? {}
+          : countOutcomes(content.outcomes),
     keys,
   }
 }

@@ -9,12 +9,14 @@ export interface PublishedCount {
   readonly stream: string
   readonly release: number
   readonly keys: number
+  /** Whether they are identifiers of another kind than diagnosis keys. */
+  readonly others?: true
 }
 
 /** How much a correction concerns, and what of it is known outside. */
 export interface ConcernedCount {
   readonly published: readonly PublishedCount[]
-  /** Keys that the reports brought or revised, each once. */
+  /** Keys that the reports brought or revised, each once; and identifiers of other kinds that they brought. */
   readonly keys: number
   /** How many of the keys were changed by reports that are not concerned: these say something that nobody doubts. */
   readonly revisedByOthers: number
@@ -60,6 +62,8 @@ export async function countConcerned(
         union all select null, ${KEYS}::integer, count(*) from judged where is_brought
         union all select null, ${KEYS}::integer, count(*) from key_revision v where v.seq = any(${bigintArray(reports)}::bigint[])
           and not exists (select from diagnosis_key k where k.key_data = v.key_data and k.seq = any(${bigintArray(reports)}::bigint[]))
+        union all select null, ${OTHERS}::integer, coalesce(sum(identifiers), 0)::bigint from report
+          where seq = any(${bigintArray(reports)}::bigint[]) and identifiers is not null
         union all select null, ${REVISED}::integer, count(*) from judged where revised_by is not null and revised_by <> all(${bigintArray(reports)}::bigint[])`,
   )
   const sumOf = (what: number) =>
@@ -67,9 +71,11 @@ export async function countConcerned(
       (sum, row) => (row.stream === null && row.release === what ? sum + row.keys : sum),
       0,
     )
+  const others = sumOf(OTHERS)
+  const published = rows.filter((row): row is PublishedCount => row.stream !== null)
   return {
-    published: rows.filter((row): row is PublishedCount => row.stream !== null),
-    keys: sumOf(KEYS),
+    published: others === 0 ? published : [...published, ...(await countOthers(db, reports))],
+    keys: sumOf(KEYS) + others,
     revisedByOthers: sumOf(REVISED),
   }
 }
@@ -77,12 +83,32 @@ export async function countConcerned(
 /** What rows without a stream count, in place of a release. */
 const KEYS = 0
 const REVISED = 1
+const OTHERS = 2
 
-/** Where keys were published for the first time; see {@link countConcerned}. */
+/** Where diagnosis keys were published for the first time; see {@link countConcerned}. */
 export async function countPublished(
   ...given: Parameters<typeof countConcerned>
 ): Promise<readonly PublishedCount[]> {
-  return (await countConcerned(...given)).published
+  return (await countConcerned(...given)).published.filter(({ others }) => others === undefined)
+}
+
+/**
+ * Where identifiers of other kinds were published for the first time, report by report: what a kind calls its reports begins with its
+ * own name.
+ */
+async function countOthers(db: Queryable, reports: readonly number[]): Promise<PublishedCount[]> {
+  const { rows } = await db.query<PublishedCount>(
+    sql`select s.name as stream, f.number as release, sum(p.identifiers)::bigint as keys, true as others
+        from report p join event e on e.seq = p.seq join stream s on e.type = s.kind || '.report'
+          join release f on f.stream = s.name and f.keys_from <= p.grain and f.window_end > p.grain and f.read_seq > p.seq
+          left join cen_report c on c.seq = p.seq
+        where p.seq = any(${bigintArray(reports)}::bigint[]) and p.identifiers is not null
+          and stream_takes(p.regions, p.traveler, s.input_regions, s.excluded_regions, s.travelers)
+          and (c.seq is null or coalesce(s.settings -> 'trust', '["verified"]') ? c.trust)
+          and not report_is_held(p.seq, f.read_seq, 0)
+        group by 1, 2 order by 1, 2`,
+  )
+  return rows
 }
 
 /** Above every number of a release. */

@@ -1,12 +1,14 @@
 // Publish: files whose time is over leave the index first and the store later; promises that no index names a file that is gone, and that the log records both.
 
 import type { Queryable } from '../db/database.ts'
+import { bigintArray, textArray } from '../db/binary-array.ts'
 import { sql } from '../db/sql.ts'
 import { storePath } from '../distribute/public-paths.ts'
 import { appendEvents } from '../log/append-event.ts'
 import { movePointer } from './place-files.ts'
 import type { LeaderContext } from './publisher-context.ts'
 import { FILES_REMOVED, FILES_UNLISTED, leavingEvent } from './releases.ts'
+import { encoderOf } from './stream-encoder.ts'
 import type { ConfiguredStream } from './streams.ts'
 
 /**
@@ -72,15 +74,20 @@ export async function renewUnlisted(
   const named = new Set(
     Buffer.from(index ?? [])
       .toString()
-      .split('\n'),
+      .split('\n')
+      // Some kinds say more of a file than its path.
+      .map((line) => line.split(' ', 1)[0]),
   )
-  const paths = rows.map(({ path }) => path).filter((path) => named.has(path))
+  const paths = pathsOf(rows).filter((path) => named.has(withoutSignature(path)))
   for (let offset = 0; offset < paths.length; offset += FILES_AT_ONCE)
     await record(context, FILES_UNLISTED, name, paths.slice(offset, offset + FILES_AT_ONCE))
 }
 
 /** The streams of which something leaves the index or the store now: found by looking at the oldest file of each. */
 async function findLeaving(context: LeaderContext): Promise<string[]> {
+  const brief = [...context.encoders].flatMap(([kind, { brief: files }]) =>
+    files === undefined ? [] : [{ kind, ...files }],
+  )
   const { rows } = await context.db.query<{ name: string }>({
     name: 'find-leaving',
     text: `select s.name from stream s
@@ -88,22 +95,48 @@ async function findLeaving(context: LeaderContext): Promise<string[]> {
                   where f.stream = s.name and f.unlisted_at is null order by f.number limit 1) <= $1 - s.retention
              or exists (select from release_file f
                   where f.stream = s.name and f.unlisted_at is not null and f.removed_at is null and f.unlisted_at <= $2)
+             or exists (select from unnest($3::text[], $4::text[], $5::bigint[]) as brief(kind, pattern, seconds)
+                  cross join release_file f join release r using (stream, number)
+                  where brief.kind = s.kind and f.stream = s.name and ${isReplaced('brief.pattern', '$1 - brief.seconds')})
            order by s.name`,
-    values: [nowOf(context), lastUnlisting(context)],
+    values: [
+      nowOf(context),
+      lastUnlisting(context),
+      textArray(brief.map(({ kind }) => kind)),
+      textArray(brief.map(({ pattern }) => pattern)),
+      bigintArray(brief.map(({ seconds }) => seconds)),
+    ],
   })
   return rows.map((row) => row.name)
 }
 
+/**
+ * A condition on a file `f` of a release `r`: that the index names it still, it is one of those that newer ones replace, and there is a newer one.
+ *
+ * @param pattern of their paths, and until when they are old, as expressions
+ */
+function isReplaced(pattern: string, oldest: string): string {
+  return `f.unlisted_at is null and f.path ~ ${pattern} and r.window_end <= ${oldest}
+    and exists (select from release_file newer where newer.stream = f.stream and newer.number > f.number and newer.path ~ ${pattern})`
+}
+
 /** Takes out of the index what is older than the stream's retention, whatever its retention was when it was published. */
 async function unlistFiles(context: LeaderContext, stream: ConfiguredStream): Promise<void> {
-  const oldest = nowOf(context) - stream.retention
+  const now = nowOf(context)
+  const { brief } = encoderOf(context, stream)
   let moved = false
   for (;;) {
-    const { rows } = await context.db.query<{ path: string }>(
-      sql`select f.path from release_file f join release r using (stream, number)
-          where f.stream = ${stream.name} and f.unlisted_at is null and r.window_end <= ${oldest}
+    const { rows } = await context.db.query<{ path: string }>({
+      text: `select f.path from release_file f join release r using (stream, number)
+          where f.stream = $1 and f.unlisted_at is null and (r.window_end <= $2 or ($3::text is not null and ${isReplaced('$3', '$4')}))
           order by f.number, f.path limit ${FILES_AT_ONCE}`,
-    )
+      values: [
+        stream.name,
+        now - stream.retention,
+        brief?.pattern ?? null,
+        now - (brief?.seconds ?? 0),
+      ],
+    })
     if (rows.length === 0) break
     // A crash behind this leaves an index that names more than the log lists, all of it there: the next leader moves it.
     await record(context, FILES_UNLISTED, stream.name, pathsOf(rows))
@@ -183,6 +216,11 @@ function lastUnlisting(context: LeaderContext): number {
 
 function nowOf(context: Pick<LeaderContext, 'now'>): number {
   return Math.floor(context.now().getTime() / 1000)
+}
+
+/** Signatures lie beside the file that an index names. */
+function withoutSignature(path: string): string {
+  return path.replace(/[.]sig$/, '')
 }
 
 function pathsOf(rows: readonly { readonly path: string }[]): string[] {

@@ -6,7 +6,7 @@ import type { DraftFile, DraftRelease } from './build-window.ts'
 import type { Window } from './plan-windows.ts'
 import type { PublisherContext } from './publisher-context.ts'
 import type { FileRow, ReleaseContent, Standing } from './releases.ts'
-import type { ConfiguredStream } from './streams.ts'
+import type { ConfiguredStream, Stream, StreamChanges } from './streams.ts'
 import type { ReleaseSpan } from './window-keys.ts'
 
 /** How the releases of a kind of stream become files. */
@@ -15,6 +15,12 @@ export interface StreamEncoder {
   readonly version: number
   /** Whether its streams publish diagnosis keys, and so share their padding with all others that do. */
   readonly sharesKeys: boolean
+  /** What its streams can be told beyond what all can, by the names in {@link Stream.settings}. */
+  readonly settings?: Readonly<Record<string, StreamSetting>>
+  /** Files that newer ones replace. */
+  readonly brief?: BriefFiles
+  /** How its streams differ from others when nobody says otherwise. */
+  readonly streamDefaults?: StreamChanges & Pick<Stream, 'diagnosisKeys'>
   /** How many windows from the first on have nothing new for any stream of the kind: found with one look at each index. */
   countEmpty(tx: Transaction, standing: Standing, due: readonly Window[]): Promise<number>
   /**
@@ -49,6 +55,25 @@ export interface StreamEncoder {
     stream: ConfiguredStream,
     files: readonly FileRow[],
   ): readonly Pointer[]
+}
+
+/** Files that leave the index before others of their stream: once a newer release has such ones, too. */
+export interface BriefFiles {
+  /** A regular expression of PostgreSQL that their paths match, and no others. */
+  readonly pattern: string
+  /** How long they stay behind their window's end. */
+  readonly seconds: number
+}
+
+/** A setting that streams of a kind have of their own. */
+export interface StreamSetting {
+  /** Name of the command's option, without its hyphens. */
+  readonly option: string
+  readonly help: string
+  /** What it must be, for a sentence. */
+  readonly expected: string
+  /** Its value, which JSON can hold; undefined when the text is none. */
+  parse(text: string): unknown
 }
 
 /** A file that is replaced. */

@@ -73,6 +73,9 @@ databaseTest(
       retention: 14 * DAY,
       start: EIGHT,
       through: null,
+      kind: 'gaen',
+      settings: {},
+      diagnosisKeys: true,
       keys: [
         {
           keyId: '310',

@@ -11,6 +11,7 @@ import type { NewEvent } from '../log/record.ts'
 import { formatTimestamp } from '../operate/timestamp.ts'
 import { checkStart, checkStream } from './check-stream.ts'
 import { STREAM_ADDED, streamContent } from './earlier-events.ts'
+import { streamOfRow, type StreamRow } from './stream-rows.ts'
 
 /** A stream as it is configured. */
 export interface Stream {
@@ -46,6 +47,10 @@ export interface Stream {
   readonly through: number | null
   /** One to ten, newest first. */
   readonly keys: readonly StreamKey[]
+  /** What its kind of key has of its own: see {@link StreamEncoder.settings}. */
+  readonly settings: Readonly<Record<string, unknown>>
+  /** Whether it publishes diagnosis keys: what is asked of a key concerns no other streams. Goes with its kind. */
+  readonly diagnosisKeys: boolean
 }
 
 /** A signing key of a stream. */
@@ -73,7 +78,7 @@ export interface ConfiguredStream extends Stream {
 }
 
 /** What can be changed of a stream that is there; its start only before its first release. */
-export type StreamChanges = Partial<Omit<Stream, 'name' | 'kind'>>
+export type StreamChanges = Partial<Omit<Stream, 'name' | 'kind' | 'diagnosisKeys'>>
 
 /** What a stream has when nobody says otherwise: see design of small numbers in docs/exports.md. */
 export const STREAM_DEFAULTS = {
@@ -87,7 +92,9 @@ export const STREAM_DEFAULTS = {
   maximum: 500_000,
   retention: 14 * 86_400,
   through: null,
-} as const satisfies StreamChanges & Partial<Pick<Stream, 'kind'>>
+  settings: {},
+  diagnosisKeys: true,
+} as const satisfies StreamChanges & Partial<Pick<Stream, 'kind' | 'diagnosisKeys'>>
 
 /** The type of a stream's event. */
 export const CONFIGURED = 'stream.configured'
@@ -116,7 +123,7 @@ export async function addStream(
 
 /** A stream that is to be added. */
 export type NewStream = Pick<Stream, 'name' | 'region' | 'period' | 'keys'> &
-  Partial<Pick<Stream, 'kind'>> &
+  Partial<Pick<Stream, 'kind' | 'diagnosisKeys'>> &
   StreamChanges
 
 /**
@@ -183,15 +190,16 @@ export const streamProjection: Projection = {
       await tx.query(
         sql`insert into stream
               (name, kind, configuration_seq, region, input_regions, excluded_regions, travelers, report_types, period, window_age, hold,
-               minimum, maximum, retention, start, through)
+               minimum, maximum, retention, start, through, settings, diagnosis_keys)
             values (${stream.name}, ${stream.kind}, ${event.seq}, ${stream.region}, ${stream.inputRegions}, ${stream.excludedRegions},
                     ${stream.travelers}, ${stream.reportTypes}, ${stream.period}, ${stream.windowAge}, ${stream.hold},
-                    ${stream.minimum}, ${stream.maximum}, ${stream.retention}, ${stream.start}, ${stream.through})`,
+                    ${stream.minimum}, ${stream.maximum}, ${stream.retention}, ${stream.start}, ${stream.through}, ${JSON.stringify(stream.settings)}::jsonb, ${stream.diagnosisKeys})`,
       )
-      await tx.query(
-        sql`insert into stream_filter (configuration_seq, input_regions, excluded_regions, travelers, report_types)
+      if (stream.diagnosisKeys)
+        await tx.query(
+          sql`insert into stream_filter (configuration_seq, input_regions, excluded_regions, travelers, report_types)
             values (${event.seq}, ${stream.inputRegions}, ${stream.excludedRegions}, ${stream.travelers}, ${stream.reportTypes})`,
-      )
+        )
       for (const [position, key] of stream.keys.entries())
         await tx.query(
           sql`insert into stream_key (stream, position, key_id, key_version, public_key, key_file, valid_from, valid_through)
@@ -252,47 +260,5 @@ function inUpperCase(stream: Stream): Stream {
     region: stream.region.toUpperCase(),
     inputRegions: upper(stream.inputRegions),
     excludedRegions: upper(stream.excludedRegions),
-  }
-}
-
-interface StreamRow {
-  name: string
-  kind: string
-  configuration_seq: number
-  region: string
-  input_regions: string[]
-  excluded_regions: string[]
-  travelers: Stream['travelers']
-  report_types: number[]
-  period: number
-  window_age: number
-  hold: number
-  minimum: number
-  maximum: number
-  retention: number
-  start: number
-  through: number | null
-  keys: StreamKey[] | null
-}
-
-function streamOfRow(row: StreamRow): ConfiguredStream {
-  return {
-    name: row.name,
-    kind: row.kind,
-    configurationSeq: row.configuration_seq,
-    region: row.region,
-    inputRegions: row.input_regions,
-    excludedRegions: row.excluded_regions,
-    travelers: row.travelers,
-    reportTypes: row.report_types,
-    period: row.period,
-    windowAge: row.window_age,
-    hold: row.hold,
-    minimum: row.minimum,
-    maximum: row.maximum,
-    retention: row.retention,
-    start: row.start,
-    through: row.through,
-    keys: row.keys ?? [],
   }
 }

@@ -9,7 +9,7 @@ import { CONFIGURED } from '../publish/streams.ts'
 import { AMENDMENT, REINSTATEMENT, WITHDRAWAL } from '../submit/corrections.ts'
 import { packSeqs, unpackKeys, unpackSeqs, type MarkedPairs } from '../submit/marks.ts'
 import { PADDING } from '../submit/padding-report.ts'
-import { REPORT } from '../submit/report.ts'
+import { isReport } from '../submit/report-types.ts'
 import type { StandingAtPoint, UndoneCorrections } from '../submit/undone-corrections.ts'
 import type { Numbering } from './numbering.ts'
 
@@ -21,15 +21,15 @@ export interface CarryLimits {
   readonly streamsUntil: number
 }
 
-/** What reports, and what became of them, are told by. */
-const OF_REPORTS = [REPORT, PADDING, WITHDRAWAL, REINSTATEMENT, AMENDMENT, LOG_RECOVERED]
+/** What padding, and what became of reports, are told by. */
+const OF_REPORTS = [PADDING, WITHDRAWAL, REINSTATEMENT, AMENDMENT, LOG_RECOVERED]
 
 /** Whether an event of a dropped part is carried, by its type and number. */
 export function isCarried(
   { seq, type }: Pick<StoredEvent, 'seq' | 'type'>,
   { reportsUntil, streamsUntil }: CarryLimits,
 ): boolean {
-  if (OF_REPORTS.includes(type)) return seq < reportsUntil
+  if (isReport(type) || OF_REPORTS.includes(type)) return seq < reportsUntil
   if (type === CONFIGURED || type === STREAM_ADDED) return seq < streamsUntil
   return type === RELEASE || type === FILES_UNLISTED || type === FILES_REMOVED
 }
@@ -57,7 +57,10 @@ export function carriedEvent(
   }
   const parts = event.parts
     .filter(({ retention, content }) => content !== undefined && !DROPPED.includes(retention))
-    .map((part): Part => ({ ...part, content: renumbered(type, part, numbering) }))
+    // What is kept apart names no event.
+    .map((part) =>
+      part.detached === true ? part : { ...part, content: renumbered(type, part, numbering) },
+    )
   return parts.length === 0 ? undefined : { type, parts }
 }
 

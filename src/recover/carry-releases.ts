@@ -27,7 +27,7 @@ import {
 import { withdrawalEvent } from '../submit/corrections.ts'
 import { packSeqs } from '../submit/marks.ts'
 import { PADDING } from '../submit/padding-report.ts'
-import { REPORT } from '../submit/report.ts'
+import { isReport } from '../submit/report-types.ts'
 import {
   findUndone,
   readStanding,
@@ -99,7 +99,7 @@ export async function carryReleases(
       if (changed === undefined) continue
       const seq = numbering.carry(row.seq)
       carried.push({ ...changed, seq, grain: event.grain })
-      if (row.type === REPORT) reports.push(seq)
+      if (isReport(row.type)) reports.push(seq)
       if (row.type === PADDING) padding.push(seq)
     }
     await writeCarried(tx, writer, carried, last)
@@ -122,7 +122,7 @@ async function writeCarried(
     // Other bytes than before need other salts.
     return { seq, type, ...encodeEvent(event, randomBytes(SALT_LENGTH * parts.length)) }
   })
-  await copyEvents(tx, rows)
+  await copyEvents(tx, rows, events)
   await Promise.all(project(tx, writer.projections, events))
   for (const { seq, grain, parts } of events) {
     last.grain = grain

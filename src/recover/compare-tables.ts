@@ -14,7 +14,9 @@ const COLUMNS: Readonly<Record<string, string>> = {
 /** The digests of a zone's tables, by name; without those that no recovery brings. */
 export async function digestTables(db: Queryable): Promise<Map<string, string>> {
   const { rows } = await db.query<{ name: string }>(
-    sql`select tablename as name from pg_tables where schemaname = current_schema() order by tablename`,
+    // Whole ones, not their partitions.
+    sql`select relname::text as name from pg_class where relnamespace = current_schema()::regnamespace
+          and relkind in ('r', 'p') and not relispartition order by relname`,
   )
   const digests = new Map<string, string>()
   for (const { name } of rows) {

@@ -9,7 +9,7 @@ import { formatTimestamp } from '../operate/timestamp.ts'
 import { releaseContent } from '../publish/earlier-events.ts'
 import { RELEASE } from '../publish/releases.ts'
 import { AMENDMENT, REINSTATEMENT, WITHDRAWAL } from '../submit/corrections.ts'
-import { REPORT } from '../submit/report.ts'
+import { isReport } from '../submit/report-types.ts'
 import type { CarryLimits } from './carry-event.ts'
 import { planChain, type Chain } from './plan-chain.ts'
 import { readChain } from './read-chain.ts'
@@ -102,7 +102,7 @@ class DroppedEvents {
   add(row: EventRow): void {
     this.#untilSeq ??= this.#isBehind(row) ? row.seq : undefined
     if (this.#untilSeq === undefined) return
-    if (row.type === REPORT) this.#reports.push(row.seq)
+    if (isReport(row.type)) this.#reports.push(row.seq)
     if ([WITHDRAWAL, REINSTATEMENT, AMENDMENT].includes(row.type)) this.#corrections++
     if (row.type !== RELEASE) return
     this.#releases++

@@ -6,7 +6,7 @@ import { sql } from '../db/sql.ts'
 import { TocsinError } from '../errors.ts'
 import type { LogWriter } from '../log/append-event.ts'
 import { copyEvents, restoreCheckpoint } from '../log/load-events.ts'
-import type { BulkRows } from '../log/projection.ts'
+import { follows, type BulkRows } from '../log/projection.ts'
 import type { EventRow } from '../log/read-events.ts'
 import type { StoredEvent } from '../log/record.ts'
 import { releaseContent } from '../publish/earlier-events.ts'
@@ -33,8 +33,9 @@ export interface Batch {
 export async function writeBatch(target: RecoveryTarget, { rows, events }: Batch): Promise<void> {
   const bulk: BulkRows[] = []
   const applied: ((tx: Transaction) => Promise<void>)[] = []
-  for (const { types, rowsOf, apply } of target.writer.projections) {
-    const followed = events.filter(({ type }) => types.includes(type))
+  for (const projection of target.writer.projections) {
+    const { rowsOf, apply } = projection
+    const followed = events.filter(({ type }) => follows(projection, type))
     if (followed.length === 0) continue
     if (rowsOf === undefined) applied.push((tx) => apply(tx, followed))
     else bulk.push(...rowsOf(followed))
@@ -51,7 +52,7 @@ export async function writeBatch(target: RecoveryTarget, { rows, events }: Batch
   try {
     await target.copyDb.transaction(async (tx) => {
       await commitLater(tx)
-      await copyEvents(tx, rows)
+      await copyEvents(tx, rows, events)
       await copyAll(
         tx,
         bulk.filter((each) => each.ahead !== true),

@@ -35,7 +35,7 @@ export function rowsOfReports(reports: readonly BroughtReport[]): BulkRows[] {
     {
       table: 'report',
       columns:
-        'seq, tracking_id, fingerprint, app, regions, traveler, issuer_handle, grain, source',
+        'seq, tracking_id, fingerprint, app, regions, traveler, issuer_handle, grain, source, identifiers',
       rows: reportRows(reports),
     },
   ]
@@ -65,13 +65,15 @@ function addRevisions(rows: CopyRows, report: BroughtReport): void {
 
 function reportRows(reports: readonly BroughtReport[]): CopyRows {
   const rows = new CopyRows(reports.length * REPORT_ROW)
-  for (const { seq, content, acceptance } of reports) {
-    rows.start(9).bigint(seq).bytea(content.trackingId).bytea(content.fingerprint)
+  for (const { seq, content, acceptance, identifiers } of reports) {
+    rows.start(10).bigint(seq).bytea(content.trackingId).bytea(content.fingerprint)
     rows.text(content.app).texts(content.regions).boolean(content.traveler)
     rows
       .bytea(content.issuerHandle ?? null)
       .bigint(acceptance)
       .text(content.source ?? null)
+    if (identifiers === null) rows.null()
+    else rows.integer(identifiers)
   }
   return rows
 }

@@ -8,7 +8,8 @@ import type { Projection } from '../log/projection.ts'
 import { LOG_RECOVERED } from '../log/recovered-event.ts'
 import type { NewEvent, Part, StoredEvent } from '../log/record.ts'
 import { insertMarks, packSeqs, unpackSeqs, type MarkedPairs } from './marks.ts'
-import { REPORT, reportContent } from './report.ts'
+import { reportContent } from './report.ts'
+import { EVERY_REPORT, isReport } from './report-types.ts'
 import { undoCorrections } from './undone-corrections.ts'
 
 export { packSeqs, unpackKeys, unpackSeqs } from './marks.ts'
@@ -119,14 +120,14 @@ function partsOf(content: object, note: CorrectionNote): Part[] {
 
 /** Writes what became of reports. Parts that were erased mark nothing. */
 export const correctionProjection: Projection = {
-  types: [REPORT, WITHDRAWAL, REINSTATEMENT, AMENDMENT, LOG_RECOVERED],
+  types: [...EVERY_REPORT, WITHDRAWAL, REINSTATEMENT, AMENDMENT, LOG_RECOVERED],
   tables: ['report_mark', 'key_mark', 'report_amendment', 'standing_withdrawal', 'correction'],
   async apply(tx, events) {
     for (let from = 0; from < events.length;) {
       const first = events[from] as StoredEvent
       // What stands is different behind each correction; reports in between are taken together.
-      const until = first.type === REPORT ? endOfReports(events, from) : from + 1
-      if (first.type === REPORT) await markNewReports(tx, events.slice(from, until))
+      const until = isReport(first.type) ? endOfReports(events, from) : from + 1
+      if (isReport(first.type)) await markNewReports(tx, events.slice(from, until))
       else if (first.type === LOG_RECOVERED) await undoCorrections(tx, first)
       else await applyCorrection(tx, first)
       from = until
@@ -135,7 +136,7 @@ export const correctionProjection: Projection = {
 }
 
 function endOfReports(events: readonly StoredEvent[], from: number): number {
-  const end = events.findIndex((event, index) => index > from && event.type !== REPORT)
+  const end = events.findIndex((event, index) => index > from && !isReport(event.type))
   return end === -1 ? events.length : end
 }
 

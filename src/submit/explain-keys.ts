@@ -121,7 +121,7 @@ function describeFate({ becomes, known }: SettledKey): string {
   const { reportType, revisedTo } = describeKnown(known)
   const before = `known as ${reportType}${revisedTo === undefined ? '' : `, changed to ${revisedTo} since`}`
   if (becomes === 'revised') return `${before}: it is changed`
-  if (becomes === 'unchanged') return `${before}: it stays as it is`
+  if (becomes === 'unchanged' || becomes === 'ignored') return `${before}: it stays as it is`
   return `${before}: ${ERRORS[becomes].sentence.replace(/\.$/, '')}`
 }
 

@@ -4,10 +4,10 @@ import { TocsinError } from '../errors.ts'
 import { formatTimestamp } from '../operate/timestamp.ts'
 import { INTERVAL_SECONDS } from '../format/intervals.ts'
 import type { AcceptancePreview } from './accept-reports.ts'
+import { regionsOf } from './judge-report.ts'
 import type { PublishRequest } from './parse-publish.ts'
 import {
   openToken,
-  regionsOf,
   type PublishContext,
   type PublishReply,
   type PublishReplyBody,

@@ -29,12 +29,12 @@ export type PackedKey = Pick<
   'keyData' | 'rollingStart' | 'rollingPeriod' | 'transmissionRisk' | 'daysSinceOnset'
 > & { readonly flags: number }
 
-/** Packs keys as columns, but for those that were dropped. @param fates what becomes of each */
+/** Packs keys as columns, but for those that were dropped or are another report's. @param fates what becomes of each */
 export function packKeys(valid: readonly ValidKey[], fates: readonly Fate[]): KeyColumns {
   const kept: PackedKey[] = []
   valid.forEach((key, index) => {
     const fate = fates[index]
-    if (fate === 'not_covered') return
+    if (fate === 'not_covered' || fate === 'ignored') return
     const { keyData, rollingStart, rollingPeriod, transmissionRisk, daysSinceOnset } = key
     const flags =
       (key.embargoed ? FLAG_EMBARGOED : 0) |

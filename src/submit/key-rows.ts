@@ -6,11 +6,14 @@ import type { StoredEvent } from '../log/record.ts'
 import { FLAG_EMBARGOED, startsOf } from './key-columns.ts'
 import { PADDING, type PaddingContent } from './padding-report.ts'
 import type { ReportContent } from './report.ts'
+import { isOtherReport, type OtherReportContent } from './report-types.ts'
 
 /** A report as its rows need it: a real one, or what padding pretends. */
 export interface BroughtReport {
   readonly seq: number
   readonly isPadding: boolean
+  /** How many identifiers one of another kind brought; null for one of keys. */
+  readonly identifiers: number | null
   readonly content: Omit<PaddingContent, 'accepted'> &
     Partial<Pick<ReportContent, 'issuerHandle' | 'source'>>
   /** Unix seconds at a time grain. */
@@ -20,9 +23,37 @@ export interface BroughtReport {
 /** What an event of a report, or of padding, brings. */
 export function broughtReport({ seq, type, grain, parts }: StoredEvent): BroughtReport {
   const isPadding = type === PADDING
+  if (isOtherReport(type)) {
+    const content = parts[0]?.content as OtherReportContent
+    const identifiers = content.count
+    return {
+      seq,
+      isPadding,
+      identifiers,
+      content: { ...NO_KEYS, ...content },
+      acceptance: grain,
+    }
+  }
   const content = parts[0]?.content as ReportContent & PaddingContent
-  return { seq, isPadding, content, acceptance: isPadding ? content.accepted : grain }
+  const acceptance = isPadding ? content.accepted : grain
+  return { seq, isPadding, identifiers: null, content, acceptance }
 }
+
+const EMPTY = new Uint8Array()
+
+/** What reports of keys have and others do not. */
+const NO_KEYS = {
+  traveler: false,
+  reportType: 'user-report',
+  keys: {
+    keyData: EMPTY,
+    rollingStart: EMPTY,
+    rollingPeriod: EMPTY,
+    transmissionRisk: EMPTY,
+    daysSinceOnset: EMPTY,
+    flags: EMPTY,
+  },
+} as const satisfies Partial<ReportContent>
 
 /** What follows from one key of a report. */
 export interface KeyRow {

@@ -6,26 +6,20 @@ import { decodeBase64 } from '../format/bytes.ts'
 import { INTERVAL_SECONDS } from '../format/intervals.ts'
 import type { KeyCounts } from '../operate/metrics.ts'
 import { randomPiece } from '../operate/random-piece.ts'
-import type { AcceptedReport, Acceptance, Candidate, JudgedReport } from './accept-reports.ts'
+import type { AcceptedReport, Acceptance, Candidate, KeyCandidate } from './accept-reports.ts'
 import { fingerprintRequest } from './fingerprint.ts'
 import type { GroupCommit } from '../log/group-commit.ts'
 import type { FindAuthority, TrustedAuthority } from './health-authorities.ts'
+import { countKeys, judgeReport, platformOf } from './judge-report.ts'
 import { parsePublishRequest, type PublishRequest } from './parse-publish.ts'
-import type { ReportContent, ReportStatistics } from './report.ts'
+import type { ReportContent } from './report.ts'
 import {
   mergeRevisable,
   type OpenedToken,
   type RevisableKey,
   type RevisionTokens,
 } from './revision-token.ts'
-import {
-  chooseOnset,
-  describeDropped,
-  describeWarnings,
-  OUTCOMES,
-  validateKeys,
-  withRisk,
-} from './validate-keys.ts'
+import { describeDropped, describeWarnings } from './validate-keys.ts'
 import {
   verifyCertificate,
   type CertificateCheck,
@@ -54,6 +48,8 @@ export interface PublishReply {
   readonly trackingId: string
   /** What became of its keys; left out in a refusal. */
   readonly keys?: KeyCounts
+  /** Seconds after which trying again may help. */
+  readonly retryAfter?: number
   readonly body: PublishReplyBody
 }
 
@@ -97,7 +93,7 @@ export interface SubmissionTrace {
   /** The checks that the certificate passed, in order. */
   readonly passed: CertificateCheck[]
   claims?: CertifiedClaims
-  candidate?: Candidate
+  candidate?: KeyCandidate
 }
 
 /**
@@ -129,7 +125,10 @@ export async function publish(
     trace.claims = claims
     const fingerprint = fingerprintRequest(api.name, request, context.fingerprintKey)
     const revisable = openToken(context.tokens, request.revisionToken)
-    const judged = judge(context, request, authority, claims, {
+    const judged = judgeReport(context, {
+      request,
+      authority,
+      claims,
       source: api.name,
       trackingId,
       platform: platformOf(userAgent),
@@ -157,76 +156,10 @@ async function findAuthority(
   return api.narrow?.(request, authority, context.defaultRegion) ?? authority
 }
 
-/** Applies every rule whose verdict changes with time; a refusal is held back until it is known that the request is no repetition. */
-function judge(
-  context: PublishContext,
-  request: PublishRequest,
-  authority: TrustedAuthority,
-  claims: CertifiedClaims,
-  given: {
-    source: string
-    trackingId: Uint8Array
-    platform: ReportStatistics['platform']
-    revisable: OpenedToken
-    now: Date
-  },
-): JudgedReport | TocsinError {
-  try {
-    if (authority.disabled) return new TocsinError('unknown_health_authority_id')
-    if (claims.outdated !== undefined) return claims.outdated
-    const onset = chooseOnset(request.symptomOnsetInterval, claims.symptomOnsetInterval, given.now)
-    const { valid, outcomes } = validateKeys(request.keys, onset, given.now)
-    return {
-      content: {
-        source: given.source,
-        trackingId: given.trackingId,
-        app: authority.app,
-        healthAuthority: authority.issuer,
-        regions: regionsOf(authority, context.defaultRegion),
-        reportType: claims.reportType,
-        onset,
-        traveler: request.traveler,
-        issuerHandle: claims.issuerHandle ?? null,
-        timeGrain: context.timeGrain,
-      },
-      valid: valid.map((key) => withRisk(key, claims.reportType)),
-      outcomes,
-      platform: given.platform,
-      revisable: given.revisable,
-      partialRevisions: context.partialRevisions,
-    }
-  } catch (error) {
-    if (error instanceof TocsinError) return error
-    throw error
-  }
-}
-
-/**
- * The regions of a health authority's keys.
- *
- * @throws TocsinError `health_authority_missing_region_config`
- */
-export function regionsOf(
-  { regions }: TrustedAuthority,
-  defaultRegion: string | undefined,
-): readonly string[] {
-  if (regions.length > 0) return regions
-  if (defaultRegion === undefined) throw new TocsinError('health_authority_missing_region_config')
-  return [defaultRegion]
-}
-
 /** The keys that a token covers. One that isn't even base64 counts as not sent. */
 export function openToken(tokens: RevisionTokens, token: string): OpenedToken {
   if (token === '' || decodeBase64(token) === undefined) return undefined
   return tokens.open(token) ?? 'unreadable'
-}
-
-function platformOf(userAgent: string): ReportStatistics['platform'] {
-  const text = userAgent.toLowerCase()
-  if (text.includes('android')) return 'android'
-  if (text.includes('iphone') || (text.includes('bluetoothd') && text.includes('cfnetwork')))
-    return 'ios'
-  return 'unknown'
 }
 
 /** The reply to an accepted report, made from what the log keeps of it: so a repetition gets the same. */
@@ -240,21 +173,17 @@ function replyTo(
   const outcomes = [...content.outcomes]
   const dropped = describeDropped(outcomes)
   const warnings = describeWarnings(outcomes)
-  const inserted = outcomes.filter((outcome) => outcome === OUTCOMES.accepted).length
+  const keys = countKeys(content.outcomes)
   const added = revisableKeys(content)
   return {
     status: 200,
     trackingId: Buffer.from(content.trackingId).toString('hex'),
-    keys: {
-      inserted,
-      revised: outcomes.filter((outcome) => outcome === OUTCOMES.revised).length,
-      dropped: outcomes.filter((outcome) => outcome >= OUTCOMES.not_base64).length,
-    },
+    keys,
     body: {
       ...(added.length === 0 && previous.length === 0
         ? {}
         : { revisionToken: context.tokens.seal(mergeRevisable(previous, added, acceptedAt)) }),
-      ...(inserted === 0 ? {} : { insertedExposures: inserted }),
+      ...(keys.inserted === 0 ? {} : { insertedExposures: keys.inserted }),
       ...(dropped === '' ? {} : { error: dropped, code: 'partial_failure' }),
       ...(warnings.length === 0 ? {} : { warnings }),
     },
@@ -288,6 +217,7 @@ export function refusePublish(
   return {
     status: error.status,
     trackingId: Buffer.from(trackingId).toString('hex'),
+    ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }),
     body: {
       error: error.message,
       code: KNOWN_CODES[error.code] ?? error.code,

@@ -3,10 +3,10 @@
 import { TocsinError } from '../errors.ts'
 import { parseJsonObject, readArray, readInteger, readText } from '../operate/read-json.ts'
 import type { TrustedAuthority } from './health-authorities.ts'
+import { regionsOf } from './judge-report.ts'
 import { readSubmittedKeys, type PublishRequest } from './parse-publish.ts'
 import {
   publish,
-  regionsOf,
   type PublishApi,
   type PublishContext,
   type PublishReply,

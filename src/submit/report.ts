@@ -19,11 +19,11 @@ import { rowsOfReports } from './copy-reports.ts'
 import { FLAG_NOT_NEW, FLAG_REVISED, startsOf, type KeyColumns } from './key-columns.ts'
 import { broughtReport, KeyRows, type BroughtReport } from './key-rows.ts'
 import { PADDING } from './padding-report.ts'
+import { EVERY_REPORT, REPORT } from './report-types.ts'
 import type { Onset, Outcome } from './validate-keys.ts'
 import { OUTCOMES } from './validate-keys.ts'
 
-/** The type of a report's event. */
-export const REPORT = 'report'
+export { REPORT } from './report-types.ts'
 
 /** The part of a report's event that is erased with it. */
 export interface ReportContent {
@@ -108,20 +108,23 @@ function oldestDay(keys: KeyColumns): number | null {
 
 const dayOf = (interval: number) => Math.floor(interval / INTERVALS_PER_DAY)
 
-/** Writes the tables of reports and their keys, padding among them. */
+/** Writes the tables of reports and their keys, padding among them; of reports of other kinds what all reports have. */
 export const reportProjection: Projection = {
-  types: [REPORT, PADDING],
+  types: [...EVERY_REPORT, PADDING],
   tables: ['report', 'diagnosis_key', 'key_revision'],
   async apply(tx, events) {
     // One that was erased brings nothing any more.
     const reports = events.filter(isKept).map(broughtReport)
     if (reports.length === 0) return
+    const ofKeys = reports.filter(({ identifiers }) => identifiers === null)
+    const others = reports.filter(({ identifiers }) => identifiers !== null)
     try {
       await allWritten([
-        insertKeys(tx, reports),
-        insertPaddingKeys(tx, reports),
-        insertRevisions(tx, reports),
-        insertReports(tx, reports),
+        insertKeys(tx, ofKeys),
+        insertPaddingKeys(tx, ofKeys),
+        insertRevisions(tx, ofKeys),
+        ...(ofKeys.length === 0 ? [] : [insertReports(tx, ofKeys)]),
+        ...(others.length === 0 ? [] : [insertOthers(tx, others)]),
       ])
     } catch (error) {
       throw sqlStateOf(error) === STORED_ALREADY ? new AlreadyStored() : error
@@ -153,22 +156,38 @@ export class AlreadyStored extends Error {
 }
 
 async function insertReports(tx: Transaction, reports: readonly BroughtReport[]): Promise<void> {
-  const contents = reports.map((report) => report.content)
   await tx.query({
     name: 'store-reports',
     text: 'select store_reports($1, $2, $3, $4, $5, $6, $7, $8, $9)',
+    values: reportColumns(reports),
+  })
+}
+
+async function insertOthers(tx: Transaction, reports: readonly BroughtReport[]): Promise<void> {
+  await tx.query({
+    name: 'store-other-reports',
+    text: 'select store_other_reports($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)',
     values: [
-      bigintArray(reports.map((report) => report.seq)),
-      byteaArray(contents.map((content) => content.trackingId)),
-      byteaArray(contents.map((content) => content.fingerprint)),
-      textArray(contents.map((content) => content.app)),
-      textArray(contents.map((content) => content.regions.join(','))),
-      booleanArray(contents.map((content) => content.traveler)),
-      byteaArray(contents.map((content) => content.issuerHandle ?? null)),
-      bigintArray(reports.map((report) => report.acceptance)),
-      textArray(contents.map((content) => content.source ?? null)),
+      ...reportColumns(reports),
+      integerArray(reports.map(({ identifiers }) => identifiers ?? 0)),
     ],
   })
+}
+
+/** The rows of reports, as both statements take them. */
+function reportColumns(reports: readonly BroughtReport[]): Buffer[] {
+  const contents = reports.map((report) => report.content)
+  return [
+    bigintArray(reports.map((report) => report.seq)),
+    byteaArray(contents.map((content) => content.trackingId)),
+    byteaArray(contents.map((content) => content.fingerprint)),
+    textArray(contents.map((content) => content.app)),
+    textArray(contents.map((content) => content.regions.join(','))),
+    booleanArray(contents.map((content) => content.traveler)),
+    byteaArray(contents.map((content) => content.issuerHandle ?? null)),
+    bigintArray(reports.map((report) => report.acceptance)),
+    textArray(contents.map((content) => content.source ?? null)),
+  ]
 }
 
 async function insertKeys(tx: Transaction, reports: readonly BroughtReport[]): Promise<void> {

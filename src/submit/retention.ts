@@ -1,8 +1,10 @@
 // Submit: erases reports, counts, and who corrected what, once their time is over (docs/retention.md); promises that after each transaction the tables are what the remaining parts of the log give.
 
+import { bigintArray } from '../db/binary-array.ts'
 import type { Transaction } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
-import { eraseRange, firstSeqSince } from '../log/erase-parts.ts'
+import { forgetContents } from '../log/detached-parts.ts'
+import { eraseParts, eraseRange, firstSeqSince } from '../log/erase-parts.ts'
 import { readEvent } from '../log/read-events.ts'
 import {
   eraseByCursor,
@@ -20,10 +22,11 @@ import {
   startOfDay,
   STATISTICS_DAYS,
 } from '../log/retention-times.ts'
+import { LIKE_OTHER_REPORTS } from './report-types.ts'
 import { startOfHour } from './stats-projection.ts'
 
 /** What is erased at a time of its own: parts of these retentions, with the rows that follow from them. */
-export const KEY_ZONE_KINDS = ['report', 'statistics', 'audit'] as const
+export const KEY_ZONE_KINDS = ['report', 'numbers', 'statistics', 'audit'] as const
 
 /** See {@link KEY_ZONE_KINDS}. */
 export type KeyZoneKind = (typeof KEY_ZONE_KINDS)[number]
@@ -34,12 +37,26 @@ export type KeyZoneKind = (typeof KEY_ZONE_KINDS)[number]
  */
 export const REPORT_LIFE = 18 * 86_400
 
+/** Whole days after the day on which contact event numbers were accepted, for which they are kept. Whoever met them is told within two weeks. */
+export const NUMBERS_DAYS = 21
+
 const HOUR = 3_600
+const DAY = 86_400
 
 const RULES: Readonly<Record<KeyZoneKind, CursorRule>> = {
   report: {
     until: (job) => firstSince(job, expiredBy(job.now, REPORT_LIFE) + 1),
     erase: eraseReports,
+  },
+  numbers: {
+    until: (job) => firstSince(job, startOfDay(firstDayKept(job.now, NUMBERS_DAYS))),
+    // A day at a time: its numbers are forgotten in one piece.
+    async pageEnd(tx, from, until) {
+      const first = await readEvent(tx, from)
+      const day = first && Math.floor(first.grain / DAY)
+      return day === undefined ? until : firstSeqSince(tx, startOfDay(day + 1), until)
+    },
+    erase: eraseNumbers,
   },
   statistics: {
     until: (job) => firstSince(job, startOfDay(firstDayKept(job.now, STATISTICS_DAYS))),
@@ -73,7 +90,12 @@ export function eraseDue(
   const erase = (kind: KeyZoneKind) => (job: EraseJob) => eraseByCursor(kind, RULES[kind], job)
   return eraseKinds(
     KEY_ZONE_KINDS,
-    { report: erase('report'), statistics: erase('statistics'), audit: erase('audit') },
+    {
+      report: erase('report'),
+      numbers: erase('numbers'),
+      statistics: erase('statistics'),
+      audit: erase('audit'),
+    },
     { zone, now, signal },
   )
 }
@@ -90,16 +112,52 @@ export async function eraseAgain(zone: EraseJob['zone'], now: Date): Promise<voi
 
 /** Erases all that reports, padding and corrections brought. What a later event says of an erased report stays until its own time. */
 async function eraseReports(tx: Transaction, { from, nextSeq }: Page): Promise<number> {
+  const later = await findLater(tx, from, nextSeq)
+  const left = bigintArray(later)
   for (const rows of [
-    sql`delete from report where seq >= ${from} and seq < ${nextSeq}`,
+    sql`delete from report where seq >= ${from} and seq < ${nextSeq} and seq <> all(${left}::bigint[])`,
     sql`delete from diagnosis_key where seq >= ${from} and seq < ${nextSeq}`,
     sql`delete from key_revision where seq >= ${from} and seq < ${nextSeq}`,
-    sql`delete from report_mark where seq >= ${from} and seq < ${nextSeq}`,
-    sql`delete from key_mark where seq >= ${from} and seq < ${nextSeq}`,
-    sql`delete from report_amendment where seq >= ${from} and seq < ${nextSeq}`,
+    sql`delete from report_mark where seq >= ${from} and seq < ${nextSeq} and seq <> all(${left}::bigint[])`,
+    sql`delete from key_mark where seq >= ${from} and seq < ${nextSeq} and seq <> all(${left}::bigint[])`,
+    sql`delete from report_amendment where seq >= ${from} and seq < ${nextSeq} and seq <> all(${left}::bigint[])`,
   ])
     await tx.query(rows)
-  return eraseRange(tx, from, nextSeq, 'report')
+  return eraseRange(tx, from, nextSeq, 'report', later)
+}
+
+/**
+ * Events whose time is that of numbers: reports of them, and corrections of such reports. What was withdrawn would otherwise come back for
+ * its last days.
+ */
+async function findLater(tx: Transaction, from: number, nextSeq: number): Promise<number[]> {
+  const { rows } = await tx.query<{ seq: number }>(
+    sql`select seq from event where seq >= ${from} and seq < ${nextSeq} and type like ${LIKE_OTHER_REPORTS}
+        union
+        select m.seq from report_mark m join event e on e.seq = m.report
+          where m.seq >= ${from} and m.seq < ${nextSeq} and e.type like ${LIKE_OTHER_REPORTS}
+        union
+        select a.seq from report_amendment a join event e on e.seq = a.report
+          where a.seq >= ${from} and a.seq < ${nextSeq} and e.type like ${LIKE_OTHER_REPORTS}
+        order by seq`,
+  )
+  return rows.map(({ seq }) => seq)
+}
+
+/** Erases reports of numbers with the numbers, and corrections of them. */
+async function eraseNumbers(tx: Transaction, { from, nextSeq }: Page): Promise<number> {
+  const later = await findLater(tx, from, nextSeq)
+  const seqs = bigintArray(later)
+  for (const rows of [
+    sql`delete from report where seq = any(${seqs}::bigint[])`,
+    sql`delete from report_mark where seq = any(${seqs}::bigint[])`,
+    sql`delete from key_mark where seq = any(${seqs}::bigint[])`,
+    sql`delete from report_amendment where seq = any(${seqs}::bigint[])`,
+  ])
+    await tx.query(rows)
+  const reports = await eraseParts(tx, later, 'numbers-report')
+  const corrections = await eraseParts(tx, later, 'report')
+  return reports.length + corrections.length + (await forgetContents(tx, nextSeq))
 }
 
 async function eraseStatistics(tx: Transaction, { from, nextSeq }: Page): Promise<number> {

@@ -15,8 +15,8 @@ export interface KnownKey {
   readonly revisedType?: number
 }
 
-/** What becomes of a key that every other rule let pass: stored, changed, left as it is, or dropped. */
-export type Fate = 'new' | 'revised' | 'unchanged' | 'not_covered'
+/** What becomes of a key that every other rule let pass: stored, changed, left as it is, left to the report that has it, or dropped. */
+export type Fate = 'new' | 'revised' | 'unchanged' | 'ignored' | 'not_covered'
 
 /** What of a submission decides about keys that are known already. */
 export interface Claim {
@@ -24,6 +24,8 @@ export interface Claim {
   readonly revisable: OpenedToken
   /** Whether known keys that the token does not cover are dropped, instead of refusing the submission. */
   readonly partialRevisions: boolean
+  /** Whether known keys are left as they are, whatever the submission says of them. */
+  readonly ignoresKnown?: true
 }
 
 /**
@@ -68,6 +70,7 @@ export type Fault = (typeof FAULTS)[number]
 function settleKey(key: ValidKey, claim: Claim, stored: KnownKey | undefined): Fate | Fault {
   // A negative result brings nothing to warn of; its keys only go into the token.
   if (stored === undefined) return claim.reportType === 'negative' ? 'unchanged' : 'new'
+  if (claim.ignoresKnown) return 'ignored'
   if (claim.revisable === undefined) return 'missing_revision_token'
   if (claim.revisable === 'unreadable') return 'invalid_revision_token'
   if (!isSamePeriod(stored, key)) return 'key_metadata_mismatch'
@@ -107,5 +110,6 @@ export function judgeTransition(
 
 /** What the log keeps of a fate. */
 export function outcomeOf(fate: Fate): Outcome {
+  if (fate === 'ignored') return OUTCOMES.unchanged
   return fate === 'new' ? OUTCOMES.accepted : OUTCOMES[fate]
 }

@@ -5,6 +5,8 @@ import type { Database } from '../db/database.ts'
 import { createAcceptReports } from './accept-reports.ts'
 import { createAuthorityCache } from './authority-cache.ts'
 import { createGroupCommit } from '../log/group-commit.ts'
+import type { Projection } from '../log/projection.ts'
+import { sizeOfOther } from './decide-reports.ts'
 import type { PublishContext } from './publish-v1.ts'
 import { correctionProjection } from './corrections.ts'
 import { reportProjection } from './report.ts'
@@ -37,19 +39,23 @@ export interface SubmissionContext extends PublishContext {
 /** Submissions that are committed together at the most: enough to share a commit, few enough to keep its locks short. */
 const MAX_GROUP = 64
 
+/** Of reports of other kinds, which may be large: what a group of them takes in memory, and for how long it holds the head. */
+const MAX_GROUP_BYTES = 8 << 20
+
 /** Smaller groups cost more than is gained by the database having the next one already. */
 const ENOUGH_BEHIND = 16
 
-/** Makes it. @param db with the key zone's login */
+/** Makes it. @param db with the key zone's login @param ofKinds what else follows from reports of other kinds */
 export function createPublishContext(
   db: Database,
   settings: SubmissionSettings,
   now: () => Date,
+  ofKinds: readonly Projection[] = [],
 ): SubmissionContext {
   const { timeGrain, clockLeewaySeconds, defaultRegion, partialRevisions, maxWaiting } = settings
   const writer = {
     timeGrain,
-    projections: [reportProjection, correctionProjection, statsProjection],
+    projections: [reportProjection, correctionProjection, statsProjection, ...ofKinds],
   }
   const keys = createRevisionKeys(db, settings.revisionKeys, now)
   return {
@@ -59,6 +65,7 @@ export function createPublishContext(
       maxWaiting,
       ENOUGH_BEHIND,
       createAcceptReports(db, writer, now),
+      { most: MAX_GROUP_BYTES, weigh: sizeOfOther },
     ),
     tokens: createRevisionTokens(keys),
     refreshKeys: keys.refresh,

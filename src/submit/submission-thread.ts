@@ -53,6 +53,9 @@ export interface SubmissionThread extends AsyncDisposable {
 /** How often the thread is told the time at least, in milliseconds: what it does from time to time must not wait for submissions. */
 const TELL_TIME_MS = 30_000
 
+/** Bodies that may wait for their answers: of keys, as many as may wait at all; of large ones, some hundred. */
+const MOST_WAITING_BYTES = 160 << 20
+
 /** What the thread allocates is short-lived: left alone, V8 gives that 128 MB, and gains nothing by it. */
 const YOUNG_GENERATION_MB = 24
 
@@ -71,16 +74,19 @@ export async function startSubmissionThread(
     },
   )
   interface Waiter {
+    readonly bytes: number
     resolve(reply: PublishReply): void
     reject(error: Error): void
   }
   const waiting = new Map<number, Waiter>()
+  let waitingBytes = 0
   // The first message says that it is ready; rejects when the thread can't be started.
   await once(worker, 'message')
   worker.on('message', (answers: readonly SubmissionAnswer[]) => {
     for (const { id, reply } of answers) {
       const waiter = waiting.get(id)
       waiting.delete(id)
+      waitingBytes -= waiter?.bytes ?? 0
       if (reply instanceof Error) waiter?.reject(reply)
       else waiter?.resolve(reply)
     }
@@ -111,12 +117,15 @@ export async function startSubmissionThread(
   return {
     submit: (body, userAgent, api = 'publish-v1', fields = {}) =>
       new Promise((resolve, reject) => {
-        if (waiting.size >= data.settings.maxWaiting) {
+        const isFull = waitingBytes + body.length > MOST_WAITING_BYTES
+        if (waiting.size >= data.settings.maxWaiting || isFull) {
           reject(new TocsinError('unavailable'))
           return
         }
         const id = nextId++
-        waiting.set(id, { resolve, reject })
+        const bytes = body.length
+        waitingBytes += bytes
+        waiting.set(id, { bytes, resolve, reject })
         if (batch.push({ id, body, userAgent, api, fields }) === 1) setImmediate(handOver)
       }),
     async [Symbol.asyncDispose]() {

@@ -92,8 +92,9 @@ export function validateKeys(
   submitted: readonly SubmittedKey[],
   onset: Onset,
   now: Date,
+  maxKeys: number = LIMITS.maxKeys,
 ): ValidatedKeys {
-  refuseCount(submitted)
+  refuseCount(submitted, maxKeys)
   const { passed, valid, outcomes } = judgeKeys(submitted, onset, now)
   refuseNoneValid(outcomes)
   refuseOverlaps(passed, describeWarnings(outcomes))
@@ -101,11 +102,14 @@ export function validateKeys(
 }
 
 /** There must be a key, and not too many. @throws TocsinError `bad_request` */
-export function refuseCount(submitted: readonly SubmittedKey[]): void {
+export function refuseCount(
+  submitted: readonly SubmittedKey[],
+  maxKeys: number = LIMITS.maxKeys,
+): void {
   if (submitted.length === 0)
     throw new TocsinError('bad_request', 'There must be at least one key.')
-  if (submitted.length > LIMITS.maxKeys)
-    throw new TocsinError('bad_request', `There may be at most ${LIMITS.maxKeys} keys.`)
+  if (submitted.length > maxKeys)
+    throw new TocsinError('bad_request', `There may be at most ${maxKeys} keys.`)
 }
 
 /** What is to be said of each key by itself. */

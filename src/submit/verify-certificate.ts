@@ -20,6 +20,10 @@ export interface CertifiedClaims {
   readonly outdated?: TocsinError
 }
 
+/** What a certificate vouches for: keys, or whatever else its HMAC covers. */
+export type CertifiedRequest = Pick<PublishRequest, 'verificationPayload' | 'hmacKey'> &
+  (Pick<PublishRequest, 'keys'> | { readonly maced: Uint8Array })
+
 /** What is checked of a certificate, in this order; whether it counts now comes last, see {@link CertifiedClaims.outdated}. */
 export const CERTIFICATE_CHECKS = [
   'form',
@@ -45,7 +49,7 @@ export type CertificateCheck = (typeof CERTIFICATE_CHECKS)[number]
  * @throws TocsinError `health_authority_verification_certificate_invalid`; the sentence says what kind of error it is and nothing of what is configured
  */
 export function verifyCertificate(
-  request: PublishRequest,
+  request: CertifiedRequest,
   authority: TrustedAuthority,
   now: Date,
   leewaySeconds: number,
@@ -105,7 +109,7 @@ function judgeKey(key: VerificationKey, seconds: number): TocsinError | undefine
   return valid ? undefined : invalid('unknown_key', UNKNOWN_KID)
 }
 
-function verifyTekmac(request: PublishRequest, tekmac: unknown): void {
+function verifyTekmac(request: CertifiedRequest, tekmac: unknown): void {
   const expected = typeof tekmac === 'string' ? decodeBase64(tekmac) : undefined
   if (expected === undefined || expected.length !== 32)
     throw invalid('wrong_tekmac', 'tekmac is missing or not 32 bytes in base64')
@@ -114,7 +118,8 @@ function verifyTekmac(request: PublishRequest, tekmac: unknown): void {
   if (secret === undefined || secret.every((byte) => byte === 0))
     throw invalid('wrong_tekmac', 'hmacKey is missing, empty or not base64')
   const key = createSecretKey(secret)
-  const matches = tekmacCleartexts(request.keys).some((cleartext) =>
+  const cleartexts = 'maced' in request ? [request.maced] : tekmacCleartexts(request.keys)
+  const matches = cleartexts.some((cleartext) =>
     timingSafeEqual(createHmac('sha256', key).update(cleartext).digest(), expected),
   )
   if (!matches) throw invalid('wrong_tekmac', 'tekmac does not cover the keys as sent')

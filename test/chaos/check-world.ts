@@ -11,6 +11,7 @@ import { openArchive } from '../../src/log/archive-store.ts'
 import { makeSnapshot } from '../../src/log/archive-snapshot.ts'
 import { archiveThrough } from '../../src/log/archiver.ts'
 import { readEventRows } from '../../src/log/read-events.ts'
+import { decodeEvent } from '../../src/log/record.ts'
 import { appendLeaf, EMPTY_FRONTIER, rootOf } from '../../src/log/tree.ts'
 import type { ArchiveContext } from '../../src/log/write-archive.ts'
 import { openZones } from '../../src/operate/open-zones.ts'
@@ -25,7 +26,7 @@ import { keyProjections } from '../open-key-zone.ts'
 import type { PublicWatcher } from '../public-watcher.ts'
 import { digestFolder, readIndex } from '../published-files.ts'
 import { assertLogIsClean, type PublishingZone } from '../publishing-zone.ts'
-import { STREAMS, TIME_GRAIN } from './world-clock.ts'
+import { KEPT_NUMBERS, STREAMS, TIME_GRAIN } from './world-clock.ts'
 import type { History } from './lanes.ts'
 import type { Phone } from './phone.ts'
 
@@ -70,6 +71,7 @@ export async function assertWorldIsWhole(world: QuietWorld): Promise<void> {
   await assertLogIsClean(town)
   await assertReports(world)
   await assertCorrections(world)
+  await assertNumbers(world)
   await assertPhoneIsRight(world)
   await assertArchive(world, archive)
   await assertRecoveries(world, archive)
@@ -95,6 +97,27 @@ async function assertReports({ town, history: { uploads } }: QuietWorld): Promis
   }
   const ids = uploads.flatMap(({ trackingId }) => trackingId ?? [])
   assert.equal(new Set(ids).size, ids.length, 'no two uploads have the same tracking id')
+}
+
+/** What is kept apart is there with its event, and only with it. */
+async function assertNumbers({ town, history }: QuietWorld): Promise<void> {
+  const found: string[] = []
+  for await (const page of readEventRows(town.zone.db, 0))
+    for (const { type, record } of page)
+      if (type === KEPT_NUMBERS) found.push(hexOf(decodeEvent(record).parts[0]?.content))
+  const asked = new Set(history.numbers.map(({ numbers }) => numbers))
+  assert.equal(new Set(found).size, found.length, 'each once')
+  assert.deepEqual(
+    found.filter((numbers) => !asked.has(numbers)),
+    [],
+    'none is nobody’s, or lacks its contents',
+  )
+  for (const { numbers, isAcknowledged } of history.numbers)
+    if (isAcknowledged) assert.ok(found.includes(numbers), 'acknowledged, and there')
+}
+
+function hexOf(content: unknown): string {
+  return content instanceof Uint8Array ? Buffer.from(content).toString('hex') : String(content)
 }
 
 /** Every correction is there as a whole, or nothing of it; what was acknowledged is there. */

@@ -31,6 +31,12 @@ export interface Correction {
   isAcknowledged: boolean
 }
 
+/** Contents that are kept apart from their event, hex. */
+export interface KeptNumbers {
+  readonly numbers: string
+  isAcknowledged: boolean
+}
+
 /** A recovery into a database of its own. */
 export interface Recovery {
   readonly database: TestDatabase
@@ -41,6 +47,7 @@ export interface Recovery {
 export interface History {
   readonly uploads: Upload[]
   readonly corrections: Correction[]
+  readonly numbers: KeptNumbers[]
   readonly recovered: Answer[]
   /** Recoveries that went on with what a killed one had written. */
   resumed: number
@@ -71,6 +78,7 @@ export function startLanes(context: LaneContext, history: History): () => Promis
   const lanes = [
     ...Array.from({ length: LANES }, () => uploadForEver(context, history, signal)),
     correctForEver(context, history, signal),
+    keepNumbersForEver(context, history, signal),
     recoverForEver(context, history, signal),
   ]
   return async () => {
@@ -125,6 +133,23 @@ async function uploadForEver(
 /** base64url; undefined for one who has none. */
 function handleOf(number: number): string | undefined {
   return number >= HANDLES ? undefined : Buffer.alloc(16, number + 1).toString('base64url')
+}
+
+/** Nobody asks again: without an answer, nobody knows whether it is there. */
+async function keepNumbersForEver(
+  { workers, random, complain }: LaneContext,
+  { numbers }: History,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await workers.submit.ready()
+    const kept = { numbers: encodeHex(random.bytes(16 * 64)), isAcknowledged: false }
+    numbers.push(kept)
+    const answer = await workers.submit.ask({ keepNumbers: kept.numbers })
+    if (answer?.problem !== undefined) complain(`numbers: ${answer.problem}`)
+    kept.isAcknowledged = answer !== undefined && answer.problem === undefined
+    await sleep(random.number() * 250)
+  }
 }
 
 async function correctForEver(

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { reinstate, type ReinstatementRequest } from '../../src/correct/reinstate.ts'
 import { withdraw, type WithdrawalRequest } from '../../src/correct/withdraw.ts'
+import { appendEvents } from '../../src/log/append-event.ts'
 import { makeSnapshot } from '../../src/log/archive-snapshot.ts'
 import { openArchive } from '../../src/log/archive-store.ts'
 import { archiveThrough } from '../../src/log/archiver.ts'
@@ -16,7 +17,7 @@ import { openSource } from '../../src/recover/open-source.ts'
 import { recoverZone } from '../../src/recover/recover-zone.ts'
 import { publishV1 } from '../../src/submit/publish-v1.ts'
 import { keyProjections, openKeyZone, type TestKeyZone } from '../open-key-zone.ts'
-import { TIME_GRAIN, worldClock } from './world-clock.ts'
+import { KEPT_NUMBERS, TIME_GRAIN, worldClock } from './world-clock.ts'
 
 /** What a process does. */
 export type Role = 'submit' | 'publish' | 'archive' | 'correct' | 'recover'
@@ -36,6 +37,8 @@ export interface WorkerOrder {
 /** What it can be asked, by role; `publish` and `archive` are asked nothing. */
 export type Question =
   | { readonly submit: string }
+  /** Hex. */
+  | { readonly keepNumbers: string }
   | { readonly withdraw: WithdrawalRequest }
   | { readonly reinstate: ReinstatementRequest }
   | { readonly recover: { readonly url: string; readonly masterKeyFile: string } }
@@ -72,6 +75,7 @@ const ROLES: Readonly<Record<Role, () => Promise<void>>> = {
   async submit() {
     const zone = await openZone()
     answer(async (question) => {
+      if ('keepNumbers' in question) await keepNumbers(zone, question.keepNumbers)
       if (!('submit' in question)) return {}
       const reply = await publishV1(zone.submit, Buffer.from(question.submit, 'base64'), 'android')
       const { status, trackingId, body } = reply
@@ -130,6 +134,13 @@ const ROLES: Readonly<Record<Role, () => Promise<void>>> = {
       })
     })
   },
+}
+
+/** An event with contents that are kept apart. */
+async function keepNumbers({ db, writer }: TestKeyZone, numbers: string): Promise<void> {
+  const content = Uint8Array.from(Buffer.from(numbers, 'hex'))
+  const parts = [{ retention: 'numbers', content, detached: true }] as const
+  await db.transaction((tx) => appendEvents(tx, writer, [{ type: KEPT_NUMBERS, parts }], now()))
 }
 
 function openZone(): Promise<TestKeyZone> {

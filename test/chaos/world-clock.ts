@@ -15,3 +15,6 @@ export const TIME_GRAIN = 60
 
 /** One stream whose files all stay, for the phone, and one whose files leave soon. */
 export const STREAMS = ['us', 'brief']
+
+/** The type of events that keep contents apart. */
+export const KEPT_NUMBERS = 'numbers.kept'

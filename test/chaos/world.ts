@@ -76,6 +76,7 @@ export async function runWorld(
   const history: History = {
     uploads: [],
     corrections: [],
+    numbers: [],
     recovered: [],
     resumed: 0,
     recovery: undefined,

@@ -3,15 +3,16 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import { TocsinError } from '../../src/errors.ts'
+import { attachParts, detachParts } from '../../src/log/detach-record.ts'
 import {
   decodeEvent,
   encodeEvent,
   erasePart,
   leafHashOf,
   SALT_LENGTH,
-  type Retention,
   type StoredEvent,
 } from '../../src/log/record.ts'
+import type { Retention } from '../../src/log/retentions.ts'
 import {
   appendLeaf,
   decodeFrontier,
@@ -65,6 +66,15 @@ const EVENTS: readonly StoredEvent[] = [
       { retention: 'statistics', content: { platform: 'android', accepted: 3 } },
     ],
   },
+  {
+    seq: 3,
+    grain: 1_773_129_600,
+    type: 'numbers',
+    parts: [
+      { retention: 'report', content: {} },
+      { retention: 'numbers', content: new Uint8Array(32), detached: true },
+    ],
+  },
 ]
 const SALTS = Uint8Array.from({ length: 2 * SALT_LENGTH }, (_, index) => index)
 const whole = EVENTS.map((event) => encodeEvent(event, SALTS).record)
@@ -112,6 +122,11 @@ export const logTargets = [
       assert.equal(hash === undefined, rest === undefined)
       if (hash === undefined || rest === undefined) return
       assert.equal(hex(leafHashOf(rest)), hex(hash))
+      const apart = valueOf(() => detachParts(record), isLogInvalid)
+      if (apart !== undefined) {
+        assert.equal(hex(leafHashOf(apart.record)), hex(hash))
+        assert.equal(hex(attachParts(apart.record, apart.contents)), hex(record))
+      }
       assertDeterministic(record)
       if (known.has(hex(hash)))
         assert.equal(hashes.get(hex(record)), hex(hash), 'a change that no hash shows')

@@ -3,11 +3,14 @@
 import { adminTargets } from './admin-targets.ts'
 import { authorityTargets } from './authority-targets.ts'
 import { authorizeTargets } from './authorize-targets.ts'
+import { cenTargets } from './cen-targets.ts'
 import { codeTargets } from './code-targets.ts'
+import { ctdiagTargets } from './ctdiag-targets.ts'
 import { exportTargets } from './export-targets.ts'
 import { formatTargets } from './format-targets.ts'
 import { jsonTargets } from './json-targets.ts'
 import { logTargets } from './log-targets.ts'
+import { numberFileTargets } from './number-file-targets.ts'
 import { publishTargets } from './publish-targets.ts'
 import { settingTargets } from './setting-targets.ts'
 import { submitTargets } from './submit-targets.ts'
@@ -16,6 +19,8 @@ import { submitTargets } from './submit-targets.ts'
 export const targets = [
   ...jsonTargets,
   ...submitTargets,
+  ...ctdiagTargets,
+  ...cenTargets,
   ...publishTargets,
   ...authorityTargets,
   ...authorizeTargets,
@@ -23,6 +28,7 @@ export const targets = [
   ...adminTargets,
   ...formatTargets,
   ...exportTargets,
+  ...numberFileTargets,
   ...logTargets,
   ...settingTargets,
 ]

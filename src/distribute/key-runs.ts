@@ -1,0 +1,128 @@
+// Distribute: where a key is in a file of records that are sorted in runs; promises to hold four bytes a record, and to read no more of the file than a key.
+
+import { KEY_LENGTH } from '../format/ctdiag.ts'
+import type { Notes, ServedFile } from './file-cache.ts'
+
+/** How many places are remembered that were asked for: nearly all clients that ask for what is new have the same last key. */
+const MOST_REMEMBERED = 4_096
+
+/** The runs of one file: what releases brought, each sorted by the keys' bytes. */
+export class KeyRuns implements Notes {
+  readonly #recordLength: number
+  /** The first four bytes of each key, as a number. */
+  readonly #words: Uint32Array
+  #length = 0
+  /** Where runs begin: numbers of records. */
+  readonly #starts: number[] = []
+  #last: Uint8Array = new Uint8Array()
+  #rest: Uint8Array = new Uint8Array()
+  readonly #remembered = new Map<string, number | undefined>()
+
+  /** @param size of the file, in bytes */
+  constructor(recordLength: number, size: number) {
+    this.#recordLength = recordLength
+    this.#words = new Uint32Array(Math.floor(size / recordLength))
+  }
+
+  /** Takes the next bytes of the file. */
+  add(bytes: Uint8Array): void {
+    const given = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes])
+    const whole = given.length - (given.length % this.#recordLength)
+    for (let offset = 0; offset < whole; offset += this.#recordLength) this.#take(given, offset)
+    // Copies: the pieces may lie in memory that is used again.
+    if (whole > 0) {
+      const at = whole - this.#recordLength
+      this.#last = given.slice(at, at + KEY_LENGTH)
+    }
+    this.#rest = given.slice(whole)
+  }
+
+  #take(bytes: Uint8Array, offset: number): void {
+    const index = this.#length
+    const word = wordAt(bytes, offset)
+    this.#words[index] = word
+    this.#length += 1
+    const before = index === 0 ? -1 : (this.#words[index - 1] as number)
+    if (index > 0 && word > before) return
+    const last =
+      offset === 0
+        ? this.#last
+        : bytes.subarray(offset - this.#recordLength, offset - this.#recordLength + KEY_LENGTH)
+    if (index === 0 || isBelow(bytes, offset, last)) this.#starts.push(index)
+  }
+
+  /**
+   * Finds a key, newest runs first.
+   *
+   * @param file the one that these notes were taken of
+   * @returns the number of its record; undefined when it is not there; `replaced` when the path has another file by now
+   */
+  async find(file: ServedFile, key: Uint8Array): Promise<number | undefined | 'replaced'> {
+    const name = Buffer.from(key).toString('latin1')
+    if (this.#remembered.has(name)) return this.#remembered.get(name)
+    const found = await this.#search(file, key)
+    if (found === 'replaced') return found
+    this.#remembered.set(name, found)
+    const [oldest] = this.#remembered.keys()
+    if (this.#remembered.size > MOST_REMEMBERED && oldest !== undefined)
+      this.#remembered.delete(oldest)
+    return found
+  }
+
+  async #search(file: ServedFile, key: Uint8Array): Promise<number | undefined | 'replaced'> {
+    const candidates = [...this.#candidates(wordAt(key, 0))]
+    if (candidates.length === 0) return undefined
+    const { bytes } = file
+    const isKey = (record: Uint8Array, offset: number) =>
+      Buffer.compare(record.subarray(offset, offset + KEY_LENGTH), key) === 0
+    if (bytes !== undefined)
+      return candidates.find((index) => isKey(bytes, index * this.#recordLength))
+    await using handle = await file.open()
+    if (handle === undefined) return 'replaced'
+    const record = Buffer.alloc(KEY_LENGTH)
+    for (const index of candidates) {
+      await handle.read(record, 0, KEY_LENGTH, index * this.#recordLength)
+      if (isKey(record, 0)) return index
+    }
+    return undefined
+  }
+
+  /** Records whose keys begin with a word. */
+  *#candidates(word: number): Generator<number, void> {
+    let end = this.#length
+    for (let run = this.#starts.length - 1; run >= 0; run--) {
+      const start = this.#starts[run] as number
+      for (let index = this.#firstFrom(word, start, end); index < end; index++) {
+        if (this.#words[index] !== word) break
+        yield index
+      }
+      end = start
+    }
+  }
+
+  /** The first record of a run that does not come before a word. */
+  #firstFrom(word: number, start: number, end: number): number {
+    let [low, high] = [start, end]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#words[middle] as number) < word) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+function wordAt(bytes: Uint8Array, offset: number): number {
+  return (
+    (((bytes[offset] as number) << 24) |
+      ((bytes[offset + 1] as number) << 16) |
+      ((bytes[offset + 2] as number) << 8) |
+      (bytes[offset + 3] as number)) >>>
+    0
+  )
+}
+
+/** Whether the key at `offset` comes before another one. */
+function isBelow(bytes: Uint8Array, offset: number, other: Uint8Array): boolean {
+  return Buffer.compare(bytes.subarray(offset, offset + KEY_LENGTH), other) < 0
+}

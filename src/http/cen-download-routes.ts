@@ -1,0 +1,123 @@
+// Http: downloads of contact event numbers, as files and as CovidWatch's second backend lists them; promises to read no database.
+
+import { Readable } from 'node:stream'
+import { listNumbers, type ListedNumber } from '../distribute/cen-list.ts'
+import { publicKind, REFUSAL_CACHE_CONTROL } from '../distribute/public-paths.ts'
+import { TocsinError } from '../errors.ts'
+import { encodeHex } from '../format/bytes.ts'
+import { formatTimestamp } from '../operate/timestamp.ts'
+import { cenStream } from './cen-download-variables.ts'
+import { fileRoute } from './public-routes.ts'
+import type { Route, RouteReply } from './route.ts'
+import type { RouteContext } from './routes.ts'
+
+const FILES_URL = '/v1/cens'
+
+/** Lists that are being sent at once: each reads all files. */
+const LISTS_AT_ONCE = 8
+
+/** The addresses for downloads. */
+export function cenDownloadRoutes(context: RouteContext): Route[] {
+  const { serveFile, publicFolder } = context
+  const stream = cenStream(context.ofKinds)
+  const storePathOf = (path: string) => path.replace(FILES_URL, 'exports')
+  const files = {
+    storePathOf,
+    takesDirectly: (path: string) =>
+      path.startsWith(`${FILES_URL}/`) && publicKind(storePathOf(path)) !== undefined,
+  }
+  const sending = { lists: 0 }
+  return [
+    fileRoute(serveFile, {
+      ...files,
+      url: `${FILES_URL}/:stream/:file`,
+      operationId: 'downloadCens',
+      summary:
+        'Contact event numbers: index.txt, key.pem, and the sorted files that the index names, each with its signatures',
+      names: ['stream', 'file'],
+    }),
+    fileRoute(serveFile, {
+      ...files,
+      url: `${FILES_URL}/:stream/:log/:file`,
+      operationId: 'downloadCensOfLog',
+      summary:
+        'Files that were published after a recovery to an earlier point: the index names them with their folder',
+      names: ['stream', 'log', 'file'],
+    }),
+    ...['', '/'].map((end) => listRoute(end, publicFolder, stream, sending)),
+  ]
+}
+
+function listRoute(end: string, root: string, stream: string, sending: { lists: number }): Route {
+  return {
+    methods: ['GET'],
+    url: `/api/v1/cens${end}`,
+    operationId: end === '' ? 'listCensWithoutSlash' : 'listCens',
+    summary:
+      "Contact event numbers that were published since a time, as apps of CovidWatch's second backend ask for them",
+    tag: 'public files',
+    replies: {
+      200: { description: 'cens, with the end of the window in which each was published' },
+      400: { description: '`msg` says what is wrong' },
+      503: { description: 'Busy: try again after the seconds of Retry-After' },
+    },
+    async handle({ query }) {
+      const since = readSince(query)
+      if (sending.lists >= LISTS_AT_ONCE) throw new TocsinError('unavailable')
+      sending.lists += 1
+      const body = Readable.from(jsonOf(listNumbers(root, stream, since)), { objectMode: false })
+      body.once('close', () => (sending.lists -= 1))
+      return {
+        status: 200,
+        headers: {
+          'content-type': 'application/json',
+          'cache-control': 'no-cache, max-age=0',
+          'x-content-type-options': 'nosniff',
+        },
+        body,
+      }
+    },
+    refuse: ({ status, message }): RouteReply => ({
+      status,
+      headers: { 'cache-control': REFUSAL_CACHE_CONTROL, 'x-content-type-options': 'nosniff' },
+      json: { msg: message },
+    }),
+  }
+}
+
+// A date, or a date and a time of day; always UTC. A plus in a query is a space.
+const TIME =
+  /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.\d{1,9})?)?(?: ?Z| ?UTC|[+ ]00:?00)?$/
+
+/** @returns unix seconds @throws TocsinError `bad_request` */
+function readSince(query: string): number {
+  const [text, ...others] = new URLSearchParams(query).getAll('since')
+  const [, day, time = '00:00'] = TIME.exec(text ?? '') ?? []
+  const moment = day === undefined ? NaN : Date.parse(`${day}T${time}Z`)
+  // JavaScript takes the 30th of February for the 2nd of March.
+  const isDay = !Number.isNaN(moment) && formatTimestamp(moment / 1000).startsWith(day ?? '')
+  if (others.length > 0 || !isDay)
+    throw new TocsinError(
+      'bad_request',
+      'since must be a time in UTC such as 2027-01-31T12:00:00, given once.',
+    )
+  return Math.floor(moment / 1000)
+}
+
+const CHUNK_LENGTH = 1 << 16
+
+async function* jsonOf(numbers: AsyncIterable<ListedNumber>): AsyncGenerator<Buffer> {
+  let chunk = '{"cens":['
+  let separator = ''
+  const times = new Map<number, string>()
+  for await (const { number, published } of numbers) {
+    let time = times.get(published)
+    if (time === undefined) times.set(published, (time = formatTimestamp(published)))
+    chunk += `${separator}{"uuid":"${encodeHex(number)}","created_at":"${time}","published_at":"${time}"}`
+    separator = ','
+    if (chunk.length < CHUNK_LENGTH) continue
+    yield Buffer.from(chunk)
+    chunk = ''
+  }
+  yield Buffer.from(`${chunk}]}`)
+}
