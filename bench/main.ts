@@ -13,6 +13,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   withdraw: async () => (await import('./withdraw.ts')).bench,
   cen: async () => (await import('./cen.ts')).bench,
   ctdiag: async () => (await import('./ctdiag.ts')).bench,
+  'ctdiag-download': async () => (await import('./ctdiag-download.ts')).bench,
   serve: async () => (await import('./serve.ts')).bench,
   verify: async () => (await import('./verify.ts')).bench,
   archive: async () => (await import('./archive.ts')).bench,

@@ -27,34 +27,54 @@ const pathOf = (number: number) => {
   const start = FIRST_START + number * PERIOD_SECONDS
   return `bench/${start}-${start + PERIOD_SECONDS}-00001.zip`
 }
-const FILES = [
+const FILES: readonly ServedFile[] = [
   { name: 'index', path: '/exports/bench/index.txt' },
   { name: 'zip', path: `/exports/${pathOf(0)}` },
-] as const
+]
+
+/** A file that is downloaded. */
+export interface ServedFile {
+  readonly name: string
+  readonly path: string
+  /** Where nginx has the same file; left out, at the same path. */
+  readonly floorPath?: string
+}
 
 /** `npm run bench -- serve` */
 export const bench: Benchmark = {
   summary: `downloads a second of an index and of a 100 KB zip, ${CONNECTIONS} connections that stay open`,
   unit: 'downloads/s',
   goal: `at least ${GOAL} of nginx, one process each, for both; value and ratio are those of the worse`,
-  async run(report) {
-    const folder = mkdtempSync(join(tmpdir(), 'tocsin-bench-'))
-    using processes = new Processes()
-    try {
-      return await measure(folder, processes, report)
-    } finally {
-      rmSync(folder, { recursive: true, force: true })
-    }
-  },
+  run: (report) => measureDownloads(FILES, makeFiles, report),
+}
+
+/**
+ * Downloads a second, ours against nginx where it is installed; of the worst of some files.
+ *
+ * @param makeFiles puts them below a served root
+ */
+export async function measureDownloads(
+  files: readonly ServedFile[],
+  makeServed: (root: string) => void,
+  report: (line: string) => void,
+): Promise<BenchResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'tocsin-bench-'))
+  using processes = new Processes()
+  try {
+    makeServed(join(folder, 'public'))
+    return await measure(files, folder, processes, report)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 async function measure(
+  files: readonly ServedFile[],
   folder: string,
   processes: Processes,
   report: (line: string) => void,
 ): Promise<BenchResult> {
   const root = join(folder, 'public')
-  makeFiles(root)
   const ours = await nextMessage<number>(processes.fork('./serve-server.ts', [root]))
   const theirs = await startFloor(folder, root, processes)
   const { generator, load, highestLoad } = await openGenerator(processes)
@@ -62,9 +82,15 @@ async function measure(
   if (theirs === undefined) report('nginx is not installed: there is nothing to compare with')
 
   const results: { name: string; value: number; floor: number | null; ratio: number | null }[] = []
-  for (const { name, path } of FILES) {
+  for (const { name, path, floorPath = path } of files) {
     report(`${name}:`)
-    const ask = (port: number) => load({ port, path, connections: CONNECTIONS, seconds: SECONDS })
+    const ask = (port: number) =>
+      load({
+        port,
+        path: port === ours ? path : floorPath,
+        connections: CONNECTIONS,
+        seconds: SECONDS,
+      })
     for (const port of [ours, theirs, ours]) if (port !== undefined) await ask(port)
     const measured =
       theirs === undefined
