@@ -48,7 +48,8 @@ export async function openPhone(service: RunningService): Promise<HttpPhone> {
       headers: { 'content-type': 'application/json', 'x-api-key': apiKey, ...headers },
     })
     const text = await response.text()
-    const parsed = JSON.parse(text) as Record<string, unknown>
+    const isJson = response.headers.get('content-type') === 'application/json'
+    const parsed = (isJson ? JSON.parse(text) : { text }) as Record<string, unknown>
     return {
       status: response.status,
       headers: response.headers,

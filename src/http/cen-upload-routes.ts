@@ -47,6 +47,8 @@ export function cenUploadRoutes(context: RouteContext): Route[] {
   ]
 }
 
+const CLOSED_OR_TOO_MANY = `${CLOSED}; or too many codes were wrong, or too many reports came that nobody vouched for`
+
 type Upload = (request: RouteRequest) => Promise<PublishReply>
 
 function numbersRoute(upload: Upload): Route {
@@ -66,7 +68,7 @@ function numbersRoute(upload: Upload): Route {
       413: { description: 'Too many numbers', schema: CENS_REPLY },
       415: { description: 'The content type is another one', schema: CENS_REPLY },
       429: {
-        description: `${CLOSED}; or too many codes were wrong, or too many reports came that nobody vouched for`,
+        description: CLOSED_OR_TOO_MANY,
         schema: CENS_REPLY,
       },
       503: { description: 'Busy: try again after the seconds of Retry-After', schema: CENS_REPLY },
@@ -147,6 +149,10 @@ function successorRoute(end: string, upload: Upload): Route {
       201: { description: 'The numbers are durable' },
       400: { description: 'Nothing was stored; `msg` says why' },
       401: { description: 'Nothing lets this upload in' },
+      413: { description: 'Too many numbers' },
+      415: { description: 'The content type is another one' },
+      429: { description: CLOSED_OR_TOO_MANY },
+      503: { description: 'Busy: try again after the seconds of Retry-After' },
     },
     async handle(request) {
       if (!isJson(request)) throw new TocsinError('unsupported_media_type')
@@ -171,6 +177,9 @@ function interactionRoute(end: string, secret: Secret, upload: Upload): Route {
     replies: {
       200: { description: 'The number is durable' },
       400: { description: 'Nothing was stored; `error` says why' },
+      413: { description: 'The body is too large' },
+      429: { description: CLOSED_OR_TOO_MANY },
+      503: { description: 'Busy: try again after the seconds of Retry-After' },
     },
     async handle(request) {
       if (!isSecret(request.headers['x-app-secret-key'] ?? '', secret))
