@@ -93,7 +93,15 @@ databaseTestOnce(
     assert.deepEqual(calls, [])
     // Whoever begins looks once at each.
     await createPublisher({ ...zone.publisher, store }, alone)()
-    assert.deepEqual(calls, ['clearStaging', 'sizeOf', 'sizeOf', 'sizeOf', 'read', 'read', 'list'])
+    assert.deepEqual(calls, [
+      'clearStaging',
+      'sizeOf',
+      'sizeOf',
+      'sizeOf',
+      'inspect',
+      'inspect',
+      'list',
+    ])
   },
 )
 

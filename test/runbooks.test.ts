@@ -198,7 +198,7 @@ databaseTestOnce("a copy is never overwritten with another deployment's", async 
   await using machine = await Machine.running(t, database.url)
   const { BACKUP = '' } = machine.env
   await machine.until(async () =>
-    (await machine.run('bin/tocsin archive status')).includes(' 1 segments'),
+    (await machine.run('bin/tocsin archive status')).includes(' 1 segment,'),
   )
   await machine.run('deploy/backup')
   const files = await digestFolder(BACKUP)

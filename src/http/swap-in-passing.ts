@@ -5,6 +5,7 @@ import { prefixOf } from '../authorize/address-prefix.ts'
 import { swapCode } from '../authorize/swap-code.ts'
 import { readTypedCode } from '../authorize/typed-code.ts'
 import { TocsinError, type ErrorCode } from '../errors.ts'
+import type { PassedCode } from '../submit/upload-proof.ts'
 import type { RouteRequest } from './route.ts'
 import type { RouteContext } from './routes.ts'
 
@@ -20,24 +21,6 @@ export interface PassingCode {
   readonly cleartext: string | Uint8Array
 }
 
-/** What became of a code. */
-export type SwappedCode =
-  | {
-      readonly proof: 'code'
-      /** In the one form in which it was drawn. */
-      readonly code: string
-      readonly certificate: string
-      /** Base64 of the secret under which the certificate's `tekmac` was made. */
-      readonly hmacKey: string
-    }
-  | {
-      /** It does not count, now. What it came with may have been accepted before. */
-      readonly proof: 'refused code'
-      readonly code: string
-      readonly refusal: ErrorCode
-      readonly sentence: string
-    }
-
 /**
  * Swaps a code in memory.
  *
@@ -52,7 +35,7 @@ export async function swapInPassing(
   { authorize, keysSecret }: Pick<RouteContext, 'authorize' | 'keysSecret'>,
   passing: PassingCode,
   request: Pick<RouteRequest, 'address' | 'headers'>,
-): Promise<SwappedCode> {
+): Promise<PassedCode> {
   const code = readTypedCode(passing.code)?.code ?? ''
   const hmacKey = createHmac('sha256', keysSecret)
     .update(JSON.stringify(['keys that came with a code', passing.api, code]))

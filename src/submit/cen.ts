@@ -1,7 +1,7 @@
 // Submit: reports of contact event numbers, by three APIs; promises the durability and the repetition of POST /v1/publish, and that a report says by what it was let in.
 
 import { createHmac, type KeyObject } from 'node:crypto'
-import { TocsinError, type ErrorCode } from '../errors.ts'
+import { TocsinError } from '../errors.ts'
 import { macedCens, sortCens } from '../format/cen.ts'
 import type { ReportType } from '../format/report-type.ts'
 import { randomPiece } from '../operate/random-piece.ts'
@@ -13,33 +13,12 @@ import { regionsOf } from './judge-report.ts'
 import { parseCenList, parsePackedCens, parseStoredValue } from './parse-cen.ts'
 import { refusePublish, type PublishContext, type PublishReply } from './publish-v1.ts'
 import type { SubmissionApi } from './submission-api.ts'
+import type { CertificateProof, PassedCode } from './upload-proof.ts'
 import { verifyCertificate } from './verify-certificate.ts'
 
 /** Why an upload is let in. */
 export type CenProof =
-  | {
-      /** A health authority's certificate over the numbers. */
-      readonly proof: 'certificate'
-      readonly certificate: string
-      /** Base64 of the secret under which the numbers were MACed. */
-      readonly hmacKey: string
-    }
-  | {
-      /** A permission number that was swapped for such a certificate on the way. */
-      readonly proof: 'code'
-      /** In the one form in which it was drawn. */
-      readonly code: string
-      readonly certificate: string
-      readonly hmacKey: string
-    }
-  | {
-      /** A permission number that was not: the upload is refused like this, unless it repeats one that was accepted. */
-      readonly proof: 'refused code'
-      readonly code: string
-      readonly refusal: ErrorCode
-      readonly sentence: string
-    }
-  | { readonly proof: Exclude<TrustLevel, 'verified'> }
+  CertificateProof | PassedCode | { readonly proof: Exclude<TrustLevel, 'verified'> }
 
 /** What an upload brought beside its body. */
 export type CenFields = CenProof & {

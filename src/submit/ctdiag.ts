@@ -1,7 +1,7 @@
 // Submit: uploads in ct-diag-server's two forms; promises the rules, the durability and the repetition of POST /v1/publish, and that a request without a proof is never taken for one with.
 
 import type { KeyObject } from 'node:crypto'
-import { TocsinError, type ErrorCode } from '../errors.ts'
+import { TocsinError } from '../errors.ts'
 import { tekmacCleartexts } from '../format/tekmac.ts'
 import { randomPiece } from '../operate/random-piece.ts'
 import type { JudgedReport } from './accept-reports.ts'
@@ -18,34 +18,12 @@ import {
 import type { PublishRequest } from './parse-publish.ts'
 import { refusePublish, type PublishContext, type PublishReply } from './publish-v1.ts'
 import type { SubmissionApi } from './submission-api.ts'
+import type { CertificateProof, PassedCode } from './upload-proof.ts'
 import { problemOf } from './validate-keys.ts'
 import { verifyCertificate, type CertifiedClaims } from './verify-certificate.ts'
 
 /** What an upload brought beside its records. */
-export type UploadProof =
-  | {
-      /** A health authority's certificate over the keys. */
-      readonly proof: 'certificate'
-      readonly certificate: string
-      /** Base64 of the secret under which the keys were MACed. */
-      readonly hmacKey: string
-    }
-  | {
-      /** A code that was swapped for such a certificate on the way. */
-      readonly proof: 'code'
-      /** In the one form in which it was drawn. */
-      readonly code: string
-      readonly certificate: string
-      readonly hmacKey: string
-    }
-  | {
-      /** A code that was not: the upload is refused like this, unless it repeats one that was accepted. */
-      readonly proof: 'refused code'
-      readonly code: string
-      readonly refusal: ErrorCode
-      readonly sentence: string
-    }
-  | { readonly proof: 'none' }
+export type UploadProof = CertificateProof | PassedCode | { readonly proof: 'none' }
 
 /** What an upload's fields say. */
 export type UploadFields = UploadProof & {
