@@ -454,3 +454,25 @@ databaseTestOnce(
     assert.deepEqual([bad.verdict, bad.code], ['invalid', 'signature_invalid'])
   },
 )
+
+databaseTestOnce("a withdrawn copy takes nobody else's numbers along", async (database, t) => {
+  await using town = await openPublishingZone(database, t)
+  const { zone, clock } = town
+  const publicKey = await addCenStream(town, { hold: 2 })
+  const honest = await storeNumbers(town, 5, 20)
+  const others = await storeNumbers(town, 2, 20)
+  // Public numbers, uploaded again by somebody, with some of their own.
+  const [copied = []] = honest.map(({ numbers }) => numbers)
+  const [copy] = await storeNumbers(town, 1, 20, {}, [copied.slice(0, 15)])
+  clock.advance(HOUR)
+  await publishDue(zone.publisher)
+  await withdrawReports(town, [...others.map(({ seq }) => seq), copy?.seq ?? 0])
+  clock.advance(HOUR)
+  await publishDue(zone.publisher)
+  const files = await readNumbers(zone.publicFolder, 'town', publicKey)
+  const removed = files.filter(({ kind }) => kind === 'removed').flatMap(({ numbers }) => numbers)
+  const own = copy?.numbers.filter((number) => !copied.includes(number)) ?? []
+  assert.deepEqual(sorted(removed), sorted([...numbersOf(others), ...own]))
+  assert.ok(copied.every((number) => phoneSet(files, 'u').has(number)))
+  await assertLogIsClean(town)
+})

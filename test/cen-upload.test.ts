@@ -69,6 +69,9 @@ databaseTest(
         ...withCode(`${code.slice(0, 4)}-${code.slice(4)}`),
         'cen-cell': 'u09',
       })
+    // Nor does another cell, or none, make one person two reports.
+    for (const cell of [{}, { 'cen-cell': 'c0' }])
+      assert.equal((await sendCens(service, cens, { ...withCode(code), ...cell })).id, first.id)
     const second = await again()
     assert.deepEqual([second.status, second.id], [200, first.id])
     service.clock.advance(3 * 86_400)
@@ -88,6 +91,10 @@ databaseTest(
     const certified = await sendCens(service, mine, headers)
     assert.deepEqual([certified.status, certified.body['insertedNumbers']], [200, 9_072])
     assert.equal((await sendCens(service, mine, headers)).id, certified.id)
+    const spelt = { ...headers, 'x-hmac-key': String(headers['x-hmac-key']).replace(/=+$/, '') }
+    const cell = { 'cen-cell': 'c0' }
+    for (const same of [spelt, { ...headers, ...cell }])
+      assert.equal((await sendCens(service, mine, same)).id, certified.id)
     const changed = Buffer.from(mine)
     changed[0] = (changed[0] as number) ^ 1
     const refused = await sendCens(service, changed, headers)

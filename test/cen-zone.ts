@@ -17,15 +17,19 @@ export interface StoredNumbers {
   readonly numbers: readonly string[]
 }
 
-/** Stores reports of some numbers each, accepted now. */
+/** Stores reports of some numbers each, accepted now. @param known numbers that they begin with, in hex */
 export async function storeNumbers(
   { zone, clock }: PublishingZone,
   reports: number,
   count: number,
   content: Partial<CenReportContent> | ((index: number) => Partial<CenReportContent>) = {},
+  known: readonly (readonly string[])[] = [],
 ): Promise<StoredNumbers[]> {
-  const numbers = Array.from({ length: reports }, () =>
-    Array.from({ length: count }, () => randomBytes(16).toString('hex')).sort(),
+  const numbers = Array.from({ length: reports }, (_, index) =>
+    Array.from(
+      { length: count },
+      (__, at) => known[index]?.[at] ?? randomBytes(16).toString('hex'),
+    ).sort(),
   )
   const events = numbers.map((each, index) =>
     cenReportEvent(

@@ -154,6 +154,13 @@ test('those who send large bodies slowly find no room at some point, and leave i
   await Promise.all(slow.map((socket) => once(socket, 'connect')))
   for (const socket of slow) socket.write(`${HEAD}Content-Length: ${limit}\r\n\r\naaaa`)
   await setTimeout(300)
+  // Who announces much and sends little keeps nobody out.
+  const early = connectOnce()
+  early.socket.write(announced(limit))
+  assert.deepEqual((await early.answers(1)).statuses, [200])
+  const most = Buffer.alloc(limit - 5, 'a')
+  await Promise.all(slow.map((socket) => new Promise((sent) => socket.write(most, sent))))
+  await setTimeout(500)
   const late = connectOnce()
   late.socket.write(announced(limit))
   assert.deepEqual((await late.answers(1)).statuses, [503])

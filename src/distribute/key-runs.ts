@@ -70,32 +70,41 @@ export class KeyRuns implements Notes {
   }
 
   async #search(file: ServedFile, key: Uint8Array): Promise<number | undefined | 'replaced'> {
-    const candidates = [...this.#candidates(wordAt(key, 0))]
-    if (candidates.length === 0) return undefined
+    const ranges = [...this.#candidates(wordAt(key, 0))]
+    if (ranges.length === 0) return undefined
     const { bytes } = file
-    const isKey = (record: Uint8Array, offset: number) =>
-      Buffer.compare(record.subarray(offset, offset + KEY_LENGTH), key) === 0
-    if (bytes !== undefined)
-      return candidates.find((index) => isKey(bytes, index * this.#recordLength))
-    await using handle = await file.open()
-    if (handle === undefined) return 'replaced'
+    await using handle = bytes === undefined ? await file.open() : undefined
+    if (bytes === undefined && handle === undefined) return 'replaced'
     const record = Buffer.alloc(KEY_LENGTH)
-    for (const index of candidates) {
-      await handle.read(record, 0, KEY_LENGTH, index * this.#recordLength)
-      if (isKey(record, 0)) return index
+    const compare = async (index: number) => {
+      const offset = index * this.#recordLength
+      if (bytes !== undefined)
+        return Buffer.compare(bytes.subarray(offset, offset + KEY_LENGTH), key)
+      await handle?.read(record, 0, KEY_LENGTH, offset)
+      return record.compare(key)
+    }
+    for (const { start, end } of ranges) {
+      // Nearly always there is one. Whoever uploads thousands that begin alike makes nobody read them all.
+      let [low, high] = [start, end]
+      while (low < high) {
+        const middle = (low + high) >>> 1
+        const order = await compare(middle)
+        if (order === 0) return middle
+        if (order < 0) low = middle + 1
+        else high = middle
+      }
     }
     return undefined
   }
 
-  /** Records whose keys begin with a word. */
-  *#candidates(word: number): Generator<number, void> {
+  /** Where records lie whose keys begin with a word, run by run. */
+  *#candidates(word: number): Generator<{ readonly start: number; readonly end: number }, void> {
     let end = this.#length
     for (let run = this.#starts.length - 1; run >= 0; run--) {
       const start = this.#starts[run] as number
-      for (let index = this.#firstFrom(word, start, end); index < end; index++) {
-        if (this.#words[index] !== word) break
-        yield index
-      }
+      const first = this.#firstFrom(word, start, end)
+      const last = this.#firstFrom(word + 1, first, end)
+      if (first < last) yield { start: first, end: last }
       end = start
     }
   }

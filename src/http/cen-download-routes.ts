@@ -14,7 +14,10 @@ import type { RouteContext } from './routes.ts'
 const FILES_URL = '/v1/cens'
 
 /** Lists that are being sent at once: each reads all files. */
-const LISTS_AT_ONCE = 8
+const LISTS_AT_ONCE = 32
+
+/** A list whose reader takes nothing for so long is broken off, in milliseconds: it keeps others from theirs. */
+const PATIENCE_MS = 15_000
 
 /** The addresses for downloads. */
 export function cenDownloadRoutes(context: RouteContext): Route[] {
@@ -66,6 +69,7 @@ function listRoute(end: string, root: string, stream: string, sending: { lists: 
       if (sending.lists >= LISTS_AT_ONCE) throw new TocsinError('unavailable')
       sending.lists += 1
       const body = Readable.from(jsonOf(listNumbers(root, stream, since)), { objectMode: false })
+      endWhenUnread(body)
       body.once('close', () => (sending.lists -= 1))
       return {
         status: 200,
@@ -83,6 +87,20 @@ function listRoute(end: string, root: string, stream: string, sending: { lists: 
       json: { msg: message },
     }),
   }
+}
+
+/** Breaks a stream off whose reader has stopped reading. */
+function endWhenUnread(body: Readable): void {
+  let timer: NodeJS.Timeout | undefined
+  const wait = () => {
+    clearTimeout(timer)
+    timer = setTimeout(() => body.destroy(), PATIENCE_MS).unref()
+  }
+  wait()
+  body.on('data', wait)
+  body.once('close', () => clearTimeout(timer))
+  // Who listens makes it flow; it flows when the answer is sent.
+  body.pause()
 }
 
 // A date, or a date and a time of day; always UTC. A plus in a query is a space.

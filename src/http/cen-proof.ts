@@ -32,7 +32,7 @@ export function readProof(
   }
   const bearer = /^bearer +(\S.*)$/i.exec(authorization)?.[1]?.trim()
   if (bearer !== undefined) {
-    if (uploads.includes('certificate') && /^eyJ[\w-]*\./.test(bearer))
+    if (uploads.includes('certificate') && bearer.split('.').length === 3)
       return { proof: 'certificate', certificate: bearer, hmacKey }
     if (uploads.includes('code')) return bearer
   }

@@ -130,7 +130,7 @@ function readProof(
   if (header === undefined && proofs.includes('none')) return { proof: 'none' }
   const bearer = /^bearer +(\S.*)$/i.exec(header ?? '')?.[1]?.trim()
   if (bearer !== undefined) {
-    const isCertificate = proofs.includes('certificate') && /^eyJ[\w-]*\./.test(bearer)
+    const isCertificate = proofs.includes('certificate') && bearer.split('.').length === 3
     if (isCertificate)
       return {
         proof: 'certificate',

@@ -34,29 +34,36 @@ export type ReadBody = (
 export function createReadBody(): ReadBody {
   let large = 0
   return (request, payload, done) => {
-    const limit = request.routeOptions.bodyLimit
-    if (limit <= SMALL) {
+    if (request.routeOptions.bodyLimit <= SMALL) {
       readBody(request, payload, done)
       return
     }
-    const announced = Number(request.headers['content-length'] ?? limit)
-    const room = Math.min(announced, limit)
-    if (large + room > ROOM_FOR_LARGE) {
-      done(new TocsinError('unavailable'))
-      return
+    // What is taken grows with what has come: whoever announces much and sends nothing keeps nobody else out.
+    let own = 0
+    const takeRoom = (bytes: number) => {
+      if (large + bytes - own > ROOM_FOR_LARGE) return false
+      large += bytes - own
+      own = bytes
+      return true
     }
-    large += room
-    readBody(request, payload, (error, body) => {
-      large -= room
-      done(error, body)
-    })
+    readBody(
+      request,
+      payload,
+      (error, body) => {
+        large -= own
+        done(error, body)
+      },
+      takeRoom,
+    )
   }
 }
 
+/** @param takeRoom asked before the buffer grows to so many bytes; left out where there always is room */
 function readBody(
   request: FastifyRequest,
   payload: Readable,
   done: (error: Error | null, body?: unknown) => void,
+  takeRoom?: (bytes: number) => boolean,
 ): void {
   const limit = request.routeOptions.bodyLimit
   const announced = Number(request.headers['content-length'] ?? 0)
@@ -70,7 +77,13 @@ function readBody(
     return
   }
   // One buffer: a body may come in pieces of a byte each, of which every one would cost many times its length.
-  let buffer = Buffer.allocUnsafe(Math.min(announced > 0 ? announced : FIRST_BYTES, limit))
+  const known = announced > 0 ? announced : FIRST_BYTES
+  const first = takeRoom === undefined ? known : Math.min(known, FIRST_BYTES)
+  if (takeRoom?.(Math.min(first, limit)) === false) {
+    done(new TocsinError('unavailable'))
+    return
+  }
+  let buffer = Buffer.allocUnsafe(Math.min(first, limit))
   let length = 0
   const finish = (error: Error | null, body?: unknown) => {
     payload.off('data', onData).off('end', onEnd).off('error', onError)
@@ -85,7 +98,14 @@ function readBody(
       return
     }
     if (length > buffer.length) {
-      const larger = Buffer.allocUnsafe(Math.min(Math.max(buffer.length * 4, length), limit))
+      const wanted = Math.max(buffer.length * 4, length)
+      const larger = Buffer.allocUnsafe(
+        Math.min(announced > 0 ? Math.min(wanted, announced) : wanted, limit),
+      )
+      if (takeRoom?.(larger.length) === false) {
+        finish(new TocsinError('unavailable'))
+        return
+      }
       buffer.copy(larger, 0, 0, offset)
       buffer = larger
     }

@@ -12,6 +12,7 @@ import {
 import { readLogFolder } from '../log/read-events.ts'
 import { openSigners, signWith, type DraftFile, type DraftRelease } from './build-window.ts'
 import { buildNumberFiles, type SignFile } from './cen-files.ts'
+import { findShared } from './cen-shared.ts'
 import { CEN_SETTINGS, CEN_STREAM_DEFAULTS, cenSettings } from './cen-settings.ts'
 import {
   CURRENT_SECONDS,
@@ -139,6 +140,8 @@ async function draftRelease(
 interface CenContent {
   readonly added: readonly NumberReport[]
   readonly removed: readonly NumberReport[]
+  /** Those that count beside what is removed. */
+  readonly standing: readonly NumberReport[]
   /** All that count; undefined when they are not due. */
   readonly current: readonly NumberReport[] | undefined
 }
@@ -153,11 +156,17 @@ async function readContent(
   if (!isWhole(span)) {
     const removed = await readReports(tx, selectRemoved(stream, span, history))
     // Few would show which numbers belong together: they wait for others, or for all that count to be published without them.
-    return { added, removed: isFew(removed, stream.hold) ? [] : removed, current: undefined }
+    const isTold = removed.length > 0 && !isFew(removed, stream.hold)
+    return {
+      added,
+      removed: isTold ? removed : [],
+      standing: isTold ? await readReports(tx, selectCurrent(stream, span, history)) : [],
+      current: undefined,
+    }
   }
   const current = await readReports(tx, selectCurrent(stream, span, history))
   const isTold = current.length > 0 || (await wasPublished(tx, stream, span))
-  return { added, removed: [], current: isTold ? current : undefined }
+  return { added, removed: [], standing: [], current: isTold ? current : undefined }
 }
 
 function isFew(reports: readonly NumberReport[], fewest: number): boolean {
@@ -176,7 +185,7 @@ async function buildFiles(
   context: Pick<PublisherContext, 'store'>,
   tx: Transaction,
   stream: ConfiguredStream,
-  { added, removed, current }: CenContent,
+  { added, removed, standing, current }: CenContent,
   { span, logFolder, sign }: CenFiling,
 ): Promise<DraftFile[]> {
   const { cells: longest, cellReports: least } = cenSettings(stream)
@@ -184,6 +193,7 @@ async function buildFiles(
     folder: logFolder === undefined ? stream.name : `${stream.name}/${logFolder}`,
     rules: { longest, least },
   }
+  const shared = await findShared(tx, removed, standing)
   const files: DraftFile[] = []
   for (const [kind, reports] of [
     ['release', added],
@@ -195,7 +205,13 @@ async function buildFiles(
         ...(await buildNumberFiles(
           context,
           tx,
-          { ...common, kind, reports, window: spanOf(kind, span) },
+          {
+            ...common,
+            kind,
+            reports,
+            window: spanOf(kind, span),
+            ...(kind === 'removed' ? { without: shared } : {}),
+          },
           sign,
         )),
       )

@@ -17,6 +17,7 @@ import { readContents } from '../log/detached-parts.ts'
 import type { RecordedSignature } from './build-export.ts'
 import type { DraftFile } from './build-window.ts'
 import { partitionCells, type PartitionRules } from './cell-partition.ts'
+import { nameOfNumber, selectSeqs } from './cen-shared.ts'
 import { openNumberSorter, type NumberSorter } from './cen-sort.ts'
 import type { NumberReport } from './cen-window.ts'
 import type { Window } from './plan-windows.ts'
@@ -34,6 +35,8 @@ export interface NumberFiles {
   readonly folder: string
   readonly window: Window
   readonly rules: PartitionRules
+  /** Numbers that are left out, by {@link nameOfNumber}. */
+  readonly without?: ReadonlySet<string>
 }
 
 /**
@@ -49,7 +52,7 @@ export async function buildNumberFiles(
   files: NumberFiles,
   sign: SignFile,
 ): Promise<DraftFile[]> {
-  const { kind, reports, folder, window, rules } = files
+  const { kind, reports, folder, window, rules, without = NONE } = files
   const { cells, cellOf } = partitionCells(countCells(reports), rules)
   const members = new Map<string | null, NumberReport[]>([...cells, null].map((cell) => [cell, []]))
   for (const report of reports) members.get(cellOf(report.cell))?.push(report)
@@ -58,7 +61,7 @@ export async function buildNumberFiles(
   const pathOf = (cell: string) => numberFilePath(folder, { kind, cell, ...window })
   const staging = await store.stagingPath(storePath(`${pathOf('')}.sort`))
   await using sorter = await openNumberSorter(staging, sizesOf(groups))
-  for (const [group, each] of groups.entries()) await collect(tx, sorter, group, each)
+  for (const [group, each] of groups.entries()) await collect(tx, sorter, group, each, without)
   const drafts: DraftFile[] = []
   for (const [group, cell] of cells.entries()) {
     const isEmpty = [group, cells.length].every((each) => groups[each]?.length === 0)
@@ -98,12 +101,13 @@ async function collect(
   sorter: NumberSorter,
   group: number,
   members: readonly NumberReport[],
+  without: ReadonlySet<string>,
 ): Promise<void> {
   if (members.length === 0) return
   let missing = members.reduce((sum, { count }) => sum + count, 0) * NUMBER_BYTES
-  const wanted = `select unnest('{${members.map(({ seq }) => seq).join()}}'::bigint[]) as seq`
-  for await (const content of readContents(tx, wanted)) {
-    missing -= content.length
+  for await (const all of readContents(tx, selectSeqs(members))) {
+    missing -= all.length
+    const content = without.size === 0 ? all : leaveOut(all, without)
     await sorter.add(group, content.byteOffset % 4 === 0 ? content : new Uint8Array(content))
   }
   if (missing !== 0)
@@ -111,6 +115,19 @@ async function collect(
       'log_invalid',
       'Numbers of a release were forgotten while it was made: it will be made anew, without them.',
     )
+}
+
+const NONE: ReadonlySet<string> = new Set()
+
+function leaveOut(numbers: Uint8Array, without: ReadonlySet<string>): Uint8Array {
+  const kept = new Uint8Array(numbers.length)
+  let length = 0
+  for (let at = 0; at < numbers.length; at += NUMBER_BYTES) {
+    if (without.has(nameOfNumber(numbers, at))) continue
+    kept.set(numbers.subarray(at, at + NUMBER_BYTES), length)
+    length += NUMBER_BYTES
+  }
+  return kept.subarray(0, length)
 }
 
 /** Writes a file and digests it. */

@@ -11,6 +11,8 @@ export type CenUpload = (typeof CEN_UPLOADS)[number]
 
 /** Addresses that uploads may come from. */
 export interface Locations {
+  /** As they were given. */
+  toString(): string
   /** @param address IPv4 or IPv6 in its plain form; anything else is in none */
   includes(address: string): boolean
 }
@@ -74,6 +76,7 @@ export function parseLocations(given: string): Locations | undefined {
     ranges.addSubnet(address, length, version === 4 ? 'ipv4' : 'ipv6')
   }
   return {
+    toString: () => given,
     includes(address) {
       const version = isIP(address)
       if (version === 0) return false
@@ -118,9 +121,10 @@ export function cenSettings(given: ReadonlyMap<string, unknown>): CenSettings {
 
 /** What is wrong with the values together. */
 export function cenProblems(given: ReadonlyMap<string, unknown>) {
-  const { uploads, realm, locations, sharedSecret, sharedSecretFile } = cenSettings(given)
+  const { uploads, app, realm, locations, sharedSecret, sharedSecretFile } = cenSettings(given)
   const needed = [
     { upload: 'code', isSaid: realm !== '', name: 'TOCSIN_CEN_REALM' },
+    { upload: 'code', isSaid: app !== '', name: 'TOCSIN_CEN_APP' },
     { upload: 'location', isSaid: locations !== undefined, name: 'TOCSIN_CEN_LOCATIONS' },
     {
       upload: 'shared-secret',

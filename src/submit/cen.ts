@@ -2,6 +2,7 @@
 
 import { createHmac, type KeyObject } from 'node:crypto'
 import { TocsinError } from '../errors.ts'
+import { decodeBase64 } from '../format/bytes.ts'
 import { macedCens, sortCens } from '../format/cen.ts'
 import type { ReportType } from '../format/report-type.ts'
 import { randomPiece } from '../operate/random-piece.ts'
@@ -62,7 +63,7 @@ async function acceptCens(
     const judged = await judge(context, fields, numbers, { source: api, trackingId, fingerprint })
     const acceptance = await context.commit.submit({ fingerprint, judged })
     if (acceptance instanceof TocsinError) throw acceptance
-    // What its fingerprint recognises came by this API.
+    // What its fingerprint recognises is a report of numbers, too.
     const { content } = acceptance as AcceptedReport<unknown> as AcceptedReport<CenReportContent>
     return {
       status: 200,
@@ -156,7 +157,11 @@ function vouch(
   return { trust: 'verified', reportType, issuerHandle: issuerHandle ?? null }
 }
 
-/** The fingerprint of an upload: an HMAC over all that it means. A code's certificate is another one each time, and left out. */
+/**
+ * The fingerprint of an upload: an HMAC over its numbers and what vouches for them. One code or certificate makes one report, by
+ * whichever API and with whichever cell it comes again, and however its texts are spelt: or one person would be as many as a stream
+ * needs to publish. Of a certificate the HMAC of the numbers counts, which is its `tekmac`; a code's is another one each time.
+ */
 function fingerprintCens(
   api: CenName,
   numbers: Uint8Array,
@@ -167,12 +172,17 @@ function fingerprintCens(
   const proof = isByCode
     ? ['code', fields.code]
     : fields.proof === 'certificate'
-      ? [fields.proof, fields.certificate, fields.hmacKey]
-      : [fields.proof]
+      ? [fields.proof, tekmacOf(numbers, fields.hmacKey)]
+      : [fields.proof, api]
   return createHmac('sha256', fingerprintKey)
-    .update(JSON.stringify([api, proof, fields.app.toLowerCase(), fields.cell]))
+    .update(JSON.stringify(['cen', proof, fields.app.toLowerCase()]))
     .update('\n')
     .update(numbers)
     .digest()
     .subarray(0, FINGERPRINT_LENGTH)
+}
+
+function tekmacOf(numbers: Uint8Array, hmacKey: string): string {
+  const secret = decodeBase64(hmacKey) ?? new Uint8Array()
+  return createHmac('sha256', secret).update(macedCens(numbers)).digest('base64')
 }

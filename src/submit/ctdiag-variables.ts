@@ -71,13 +71,21 @@ export function ctdiagUploadSettings(given: ReadonlyMap<string, unknown>): Ctdia
 
 /** What is wrong with the values together. */
 export function ctdiagProblems(given: ReadonlyMap<string, unknown>) {
-  const { proofs, realm } = ctdiagUploadSettings(given)
-  if (!proofs.includes('code') || realm !== '') return []
-  return [
-    {
+  const { proofs, realm, app } = ctdiagUploadSettings(given)
+  if (!proofs.includes('code')) return []
+  const needed = [
+    [realm, 'TOCSIN_CTDIAG_REALM', 'the realm whose codes are taken'],
+    [
+      app,
+      'TOCSIN_CTDIAG_APP',
+      'the app of the health authority that has the certificates of that realm',
+    ],
+  ] as const
+  return needed
+    .filter(([value]) => value === '')
+    .map(([, name, what]) => ({
       name: 'TOCSIN_CTDIAG_UPLOADS',
-      given: 'code, without TOCSIN_CTDIAG_REALM',
-      expected: 'TOCSIN_CTDIAG_REALM as well: the realm whose codes are taken',
-    },
-  ]
+      given: `code, without ${name}`,
+      expected: `${name} as well: ${what}`,
+    }))
 }

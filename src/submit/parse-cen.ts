@@ -31,6 +31,7 @@ export function parsePackedCens(body: Uint8Array): Uint8Array {
  * @throws TocsinError `bad_request`
  */
 export function parseCenList(body: Uint8Array, now: Date): Uint8Array {
+  refuseTooManyMembers(body)
   const list = readArray(parseJsonObject(body, LIST_FIELDS, 'bad_request'), 'cens')
   if (list.length === 0) throw invalid('cens must be a list of at least one number.')
   refuseTooMany(list.length)
@@ -43,6 +44,17 @@ export function parseCenList(body: Uint8Array, now: Date): Uint8Array {
     checkTime(fields, now)
   }
   return packed
+}
+
+/** Looked at as bytes: an object of hundreds of thousands of members, or as many objects, costs a second to parse. */
+function refuseTooManyMembers(body: Uint8Array): void {
+  let objects = 0
+  let commas = 0
+  for (const byte of body)
+    if (byte === 0x7b) objects++
+    else if (byte === 0x2c) commas++
+  // Each number has two members, and one comma between them and one behind it.
+  if (objects > MOST_CENS + 1 || commas > 3 * MOST_CENS) refuseTooMany(MOST_CENS + 1)
 }
 
 const LIST_FIELDS = new Set(['cens'])
