@@ -141,11 +141,12 @@ async function loadBuckets(
   if (count > MOST_AT_ONCE) return undefined
   const packed = new Uint8Array(count * NUMBER_BYTES)
   let length = 0
-  for (const bucket of buckets)
-    for await (const piece of pieces.read(bucket)) {
-      packed.set(piece, length)
-      length += piece.length
-    }
+  const reading: Promise<void>[] = []
+  for (const bucket of buckets) {
+    reading.push(pieces.readInto(packed, length, bucket))
+    length += pieces.countOf(bucket) * NUMBER_BYTES
+  }
+  await Promise.all(reading)
   return packed
 }
 
@@ -198,6 +199,8 @@ interface PieceFile {
   keepUp(): Promise<void>
   /** How many numbers a bucket has. */
   countOf(bucket: Bucket): number
+  /** Copies what a bucket has to `offset`; its pieces are read at once. */
+  readInto(target: Uint8Array, offset: number, bucket: Bucket): Promise<void>
   /** What a bucket has; a piece is there until the next one is asked for. */
   read(bucket: Bucket): AsyncGenerator<Uint8Array>
 }
@@ -215,6 +218,25 @@ function pieceFile(handle: FileHandle, path: string, bytes: number): PieceFile {
       storeFailed(path)(Object.assign(new Error('a part could not be written'), { code: 'EIO' }))
     free.push(...pieces)
   }
+  let writing = Promise.resolve()
+  const startWriting = () => {
+    writing = flush()
+    // Whoever waits for it hears of a failure; until then it is nobody's.
+    writing.catch(() => undefined)
+  }
+  /** Everything that was taken over can be read. */
+  const settle = async () => {
+    if (full.length > 0) {
+      await writing
+      if (full.length > 0) startWriting()
+    }
+    await writing
+  }
+  const readPiece = async (target: Uint8Array, offset: number, place: number) => {
+    const { bytesRead } = await handle.read(target, offset, bytes, place).catch(storeFailed(path))
+    if (bytesRead < bytes)
+      storeFailed(path)(Object.assign(new Error('a part could not be read'), { code: 'EIO' }))
+  }
   return {
     take: () => free.pop() ?? new Uint32Array(bytes / 4),
     putFull(bucket) {
@@ -225,16 +247,25 @@ function pieceFile(handle: FileHandle, path: string, bytes: number): PieceFile {
       bucket.words = 0
     },
     async keepUp() {
-      if (full.length * bytes >= WRITE_BYTES) await flush()
+      if (full.length * bytes < WRITE_BYTES) return
+      // The one before; this one is written while the next ones fill.
+      await writing
+      startWriting()
     },
     countOf: ({ places, words }) => (places.length * bytes + words * 4) / NUMBER_BYTES,
+    async readInto(target, offset, { places, filling, words }) {
+      await settle()
+      await Promise.all(
+        places.map((place, index) => readPiece(target, offset + index * bytes, place)),
+      )
+      if (filling !== undefined)
+        target.set(new Uint8Array(filling.buffer, 0, words * 4), offset + places.length * bytes)
+    },
     async *read({ places, filling, words }) {
-      if (full.length > 0) await flush()
+      await settle()
       const piece = new Uint8Array(bytes)
       for (const place of places) {
-        const { bytesRead } = await handle.read(piece, 0, bytes, place).catch(storeFailed(path))
-        if (bytesRead < bytes)
-          storeFailed(path)(Object.assign(new Error('a part could not be read'), { code: 'EIO' }))
+        await readPiece(piece, 0, place)
         yield piece
       }
       if (filling !== undefined) yield new Uint8Array(filling.buffer, 0, words * 4)
