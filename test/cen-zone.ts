@@ -32,29 +32,37 @@ export async function storeNumbers(
     ).sort(),
   )
   const events = numbers.map((each, index) =>
-    cenReportEvent(
-      {
-        source: 'cens-v1',
-        trackingId: randomBytes(16),
-        fingerprint: randomBytes(16),
-        app: 'org.example.health',
-        healthAuthority: 'https://org.example.health/',
-        regions: ['US'],
-        reportType: 'confirmed',
-        issuerHandle: null,
-        timeGrain: 900,
-        trust: 'verified',
-        cell: null,
-        count,
-        ...(typeof content === 'function' ? content(index) : content),
-      },
+    numbersReport(
       Buffer.from(each.join(''), 'hex'),
+      typeof content === 'function' ? content(index) : content,
     ),
   )
   const stored = await zone.db.transaction((tx) =>
     appendEvents(tx, zone.writer, events, clock.now()),
   )
   return stored.map(({ seq }, index) => ({ seq, numbers: numbers[index] ?? [] }))
+}
+
+/** The event of a report of numbers. */
+export function numbersReport(numbers: Uint8Array, content: Partial<CenReportContent> = {}) {
+  return cenReportEvent(
+    {
+      source: 'cens-v1',
+      trackingId: randomBytes(16),
+      fingerprint: randomBytes(16),
+      app: 'org.example.health',
+      healthAuthority: 'https://org.example.health/',
+      regions: ['US'],
+      reportType: 'confirmed',
+      issuerHandle: null,
+      timeGrain: 900,
+      trust: 'verified',
+      cell: null,
+      count: numbers.length / 16,
+      ...content,
+    },
+    numbers,
+  )
 }
 
 /** A file as the index and the file itself say it. */

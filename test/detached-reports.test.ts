@@ -9,8 +9,9 @@ import { readEventRows } from '../src/log/read-events.ts'
 import { decodeEvent } from '../src/log/record.ts'
 import { verifyLog } from '../src/log/verify-log.ts'
 import { publishDue } from '../src/publish/publish-due.ts'
-import { CEN_REPORT, cenReportEvent } from '../src/submit/cen-report.ts'
+import { CEN_REPORT } from '../src/submit/cen-report.ts'
 import { archiveOf } from './archiving-zone.ts'
+import { numbersReport } from './cen-zone.ts'
 import { databaseTestOnce } from './database.ts'
 import {
   keyRetentionTest,
@@ -21,26 +22,6 @@ import {
 import { makeKeys } from './key-zone.ts'
 import { openPublishingZone, type PublishingZone } from './publishing-zone.ts'
 import { openEmpty, recoverUntilFrom } from './recovered-zone.ts'
-
-function numbersReport(numbers: Uint8Array) {
-  return cenReportEvent(
-    {
-      source: 'cens-v1',
-      trackingId: randomBytes(16),
-      fingerprint: randomBytes(16),
-      app: 'org.example.health',
-      healthAuthority: 'https://org.example.health/',
-      regions: ['US'],
-      reportType: 'confirmed',
-      issuerHandle: null,
-      timeGrain: 900,
-      trust: 'verified',
-      cell: null,
-      count: numbers.length / 16,
-    },
-    numbers,
-  )
-}
 
 const someNumbers = () => new Uint8Array(randomBytes(320))
 
