@@ -9,17 +9,40 @@ const NULL = -1
 
 /** bytea[]; null elements are allowed. */
 export function byteaArray(values: readonly (Uint8Array | null)[]): Buffer {
-  const size = values.reduce((sum, value) => sum + 4 + (value?.length ?? 0), HEADER)
-  const array = startArray(size, 17, values.length, values.includes(null))
+  let size = HEADER
+  for (const value of values) size += 4 + (value?.length ?? 0)
+  const { array, view } = startArray(size, 17, values.length, values.includes(null))
   let offset = HEADER
   for (const value of values) {
-    array.writeInt32BE(value === null ? NULL : value.length, offset)
+    view.setInt32(offset, value === null ? NULL : value.length)
     offset += 4
     if (value === null) continue
-    array.set(value, offset)
+    copyInto(array, value, offset)
     offset += value.length
   }
   return array
+}
+
+/** bytea[] of values of one length that lie one behind the other. */
+export function packedByteaArray(packed: Uint8Array, width: number): Buffer {
+  const count = packed.length / width
+  const { array, view } = startArray(HEADER + count * (4 + width), 17, count, false)
+  let offset = HEADER
+  for (let from = 0; from < packed.length; from += width) {
+    view.setInt32(offset, width)
+    offset += 4
+    for (let index = 0; index < width; index++) array[offset + index] = packed[from + index] ?? 0
+    offset += width
+  }
+  return array
+}
+
+/** Below that a loop costs less than a call. */
+const FEW_BYTES = 48
+
+function copyInto(array: Uint8Array, value: Uint8Array, offset: number): void {
+  if (value.length > FEW_BYTES) array.set(value, offset)
+  else for (let index = 0; index < value.length; index++) array[offset + index] = value[index] ?? 0
 }
 
 /** text[]; null elements are allowed. */
@@ -31,52 +54,78 @@ export function textArray(values: readonly (string | null)[]): Buffer {
 
 /** boolean[] */
 export function booleanArray(values: readonly boolean[]): Buffer {
-  return fixedArray(values, 16, 1, (array, value, offset) =>
-    array.writeUInt8(value ? 1 : 0, offset),
-  )
-}
-
-/** smallint[] */
-export function smallintArray(values: readonly number[]): Buffer {
-  return fixedArray(values, 21, 2, (array, value, offset) => array.writeInt16BE(value, offset))
-}
-
-/** integer[] */
-export function integerArray(values: readonly number[]): Buffer {
-  return fixedArray(values, 23, 4, (array, value, offset) => array.writeInt32BE(value, offset))
-}
-
-/** bigint[], of numbers up to 2^53. */
-export function bigintArray(values: readonly number[]): Buffer {
-  return fixedArray(values, 20, 8, (array, value, offset) => {
-    array.writeInt32BE(Math.floor(value / 2 ** 32), offset)
-    array.writeUInt32BE(value >>> 0, offset + 4)
-  })
-}
-
-function fixedArray<Value>(
-  values: readonly Value[],
-  oid: number,
-  width: number,
-  write: (array: Buffer, value: Value, offset: number) => void,
-): Buffer {
-  const array = startArray(HEADER + values.length * (4 + width), oid, values.length, false)
+  const { array, view } = startArray(HEADER + values.length * 5, 16, values.length, false)
   let offset = HEADER
   for (const value of values) {
-    array.writeInt32BE(width, offset)
-    write(array, value, offset + 4)
-    offset += 4 + width
+    view.setInt32(offset, 1)
+    view.setUint8(offset + 4, value ? 1 : 0)
+    offset += 5
   }
   return array
 }
 
-function startArray(size: number, oid: number, length: number, hasNull: boolean): Buffer {
-  const array = Buffer.allocUnsafe(size)
+/** smallint[] */
+export function smallintArray(values: ArrayLike<number>): Buffer {
+  const { array, view } = startArray(HEADER + values.length * 6, 21, values.length, false)
+  let offset = HEADER
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index] ?? NaN
+    view.setInt32(offset, 2)
+    if ((value << 16) >> 16 !== value) throw beyond(value, 'smallint')
+    view.setInt16(offset + 4, value)
+    offset += 6
+  }
+  return array
+}
+
+/** integer[] */
+export function integerArray(values: ArrayLike<number>): Buffer {
+  const { array, view } = startArray(HEADER + values.length * 8, 23, values.length, false)
+  let offset = HEADER
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index] ?? NaN
+    view.setInt32(offset, 4)
+    if ((value | 0) !== value) throw beyond(value, 'integer')
+    view.setInt32(offset + 4, value)
+    offset += 8
+  }
+  return array
+}
+
+/** bigint[], of numbers up to 2^53. */
+export function bigintArray(values: ArrayLike<number>): Buffer {
+  const { array, view } = startArray(HEADER + values.length * 12, 20, values.length, false)
+  let offset = HEADER
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index] ?? NaN
+    view.setInt32(offset, 8)
+    if (!Number.isSafeInteger(value)) throw beyond(value, 'bigint')
+    view.setInt32(offset + 4, Math.floor(value / 2 ** 32))
+    view.setUint32(offset + 8, value >>> 0)
+    offset += 12
+  }
+  return array
+}
+
+/** A view would store what is left of it. */
+function beyond(value: number, type: string): RangeError {
+  return new RangeError(`${value} is no ${type}`)
+}
+
+function startArray(
+  size: number,
+  oid: number,
+  length: number,
+  hasNull: boolean,
+): { readonly array: Buffer; readonly view: DataView } {
   // An array of nothing has no dimension.
-  array.writeInt32BE(length === 0 ? 0 : 1, 0)
-  array.writeInt32BE(hasNull ? 1 : 0, 4)
-  array.writeInt32BE(oid, 8)
-  array.writeInt32BE(length, 12)
-  array.writeInt32BE(1, 16)
-  return length === 0 ? array.subarray(0, 12) : array
+  const array = Buffer.allocUnsafe(length === 0 ? 12 : size)
+  const view = new DataView(array.buffer, array.byteOffset, array.byteLength)
+  view.setInt32(0, length === 0 ? 0 : 1)
+  view.setInt32(4, hasNull ? 1 : 0)
+  view.setInt32(8, oid)
+  if (length === 0) return { array, view }
+  view.setInt32(12, length)
+  view.setInt32(16, 1)
+  return { array, view }
 }

@@ -1,8 +1,8 @@
 // Log: an event as bytes and back (docs/log.md); promises that the same event gives the same bytes, and that a part can be erased without breaking the tree.
 
-import { hash } from 'node:crypto'
 import { decode, encode } from 'cborg'
 import { TocsinError } from '../errors.ts'
+import { encodeQuickly } from './quick-encode.ts'
 import { findParts, leafHashAt, readKnownValue } from './quick-record.ts'
 import {
   isDetached,
@@ -10,6 +10,7 @@ import {
   type KeptRetention,
   type Retention,
 } from './retentions.ts'
+import { sha256 } from './sha256.ts'
 
 /** The version of the record's form. */
 export const RECORD_VERSION = 1
@@ -100,10 +101,7 @@ function encodeParts(
   const digests: unknown[] = []
   event.parts.forEach((part, index) => {
     const salt = salts.subarray(index * SALT_LENGTH, (index + 1) * SALT_LENGTH)
-    const content = encode(part.content)
-    // What could not be read again must never be stored: texts that begin with this are read without it.
-    if (Buffer.from(content.buffer, content.byteOffset, content.length).includes(BYTE_ORDER_MARK))
-      decodeStrictly(content)
+    const content = encodeQuickly(part.content) ?? encodeReadable(part.content)
     const digest = [part.retention, digestPart(salt, content)]
     digests.push(digest)
     if (keepApart === undefined || part.detached !== true)
@@ -113,10 +111,19 @@ function encodeParts(
       keepApart({ part: index, salt, content: part.content as Uint8Array })
     }
   })
+  const record = [RECORD_VERSION, event.seq, event.grain, event.type, parts]
   return {
-    record: encode([RECORD_VERSION, event.seq, event.grain, event.type, parts]),
+    record: encodeQuickly(record) ?? encode(record),
     leafHash: hashLeaf(event, digests),
   }
+}
+
+/** What could not be read again must never be stored: texts that begin with a byte order mark are read without it. */
+function encodeReadable(value: unknown): Uint8Array {
+  const bytes = encode(value)
+  if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(BYTE_ORDER_MARK))
+    decodeStrictly(bytes)
+  return bytes
 }
 
 /** @throws TocsinError `log_invalid` when the bytes are no record */
@@ -275,16 +282,18 @@ function unknownForm(cause?: unknown): TocsinError {
 
 /** The digest of a part. @param content as it is encoded */
 export function digestPart(salt: Uint8Array, content: Uint8Array): Uint8Array {
-  return hash('sha256', Buffer.concat([salt, content]), 'buffer')
+  return sha256(Buffer.concat([salt, content]))
 }
 
 // RFC 6962, section 2.1: a leaf is hashed behind the byte 0, an inner node behind the byte 1.
-const LEAF_PREFIX = Uint8Array.of(0)
+const LEAF_PREFIX = 0
 
 function hashLeaf(
   event: { seq: number; grain: number; type: string },
   digests: unknown[],
 ): Uint8Array {
-  const preimage = encode([RECORD_VERSION, event.seq, event.grain, event.type, digests])
-  return hash('sha256', Buffer.concat([LEAF_PREFIX, preimage]), 'buffer')
+  const value = [RECORD_VERSION, event.seq, event.grain, event.type, digests]
+  const preimage =
+    encodeQuickly(value, LEAF_PREFIX) ?? Buffer.concat([Buffer.of(LEAF_PREFIX), encode(value)])
+  return sha256(preimage)
 }

@@ -8,7 +8,15 @@
  * @param value what the parser made of it
  */
 export function hasRepeatedMembers(text: string, value: unknown): boolean {
-  return countColons(text) !== countMembers(value)
+  const members = countMembers(value)
+  // Where no string has a colon, which is nearly everywhere, there is no need to know where strings end.
+  return countAll(text, ':') !== members && countColons(text) !== members
+}
+
+function countAll(text: string, character: string): number {
+  let count = 0
+  for (let at = text.indexOf(character); at !== -1; at = text.indexOf(character, at + 1)) count++
+  return count
 }
 
 const QUOTE = 0x22
@@ -46,9 +54,12 @@ function countMembers(value: unknown): number {
   while (open.length > 0) {
     const each = open.pop()
     if (typeof each !== 'object' || each === null) continue
-    const inside: unknown[] = Object.values(each)
-    if (!Array.isArray(each)) members += inside.length
-    for (const item of inside) open.push(item)
+    if (Array.isArray(each)) for (const item of each) open.push(item)
+    else
+      for (const name in each) {
+        members++
+        open.push(each[name as keyof typeof each])
+      }
   }
   return members
 }

@@ -178,7 +178,10 @@ export function settle(
     const key = judged.valid[index] as ValidKey
     outcomes[key.position] = outcomeOf(fate)
     // The same group may bring the key again.
-    if (fate === 'new') known.set(key.name, { ...key, reportType })
+    if (fate === 'new') {
+      const { rollingStart, rollingPeriod } = key
+      known.set(key.name, { rollingStart, rollingPeriod, reportType })
+    }
     if (fate === 'revised')
       known.set(key.name, { ...(known.get(key.name) as KnownKey), revisedType: reportType })
   })

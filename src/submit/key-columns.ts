@@ -58,7 +58,8 @@ export function packColumns(keys: readonly PackedKey[]): KeyColumns {
   }
   const starts = startsOf(columns)
   keys.forEach((key, index) => {
-    columns.keyData.set(key.keyData, index * 16)
+    for (let byte = 0; byte < 16; byte++)
+      columns.keyData[index * 16 + byte] = key.keyData[byte] as number
     starts.setUint32(index * 4, key.rollingStart)
     columns.rollingPeriod[index] = key.rollingPeriod
     columns.transmissionRisk[index] = key.transmissionRisk

@@ -102,33 +102,47 @@ export function eachKeyRow(
 
 /** Rows that follow from some keys of reports, column by column, as the statements take them. */
 export class KeyRows {
-  readonly keyData: Uint8Array[] = []
-  readonly seq: number[] = []
-  readonly available: number[] = []
-  readonly rollingStart: number[] = []
-  readonly rollingPeriod: number[] = []
-  readonly transmissionRisk: number[] = []
-  readonly reportType: number[] = []
-  readonly daysSinceOnset: number[] = []
-  readonly #isWanted: (flags: number) => boolean
+  readonly count: number
+  /** 16 bytes each. */
+  readonly keyData: Uint8Array
+  readonly seq: Float64Array
+  readonly available: Float64Array
+  readonly rollingStart: Int32Array
+  readonly rollingPeriod: Int16Array
+  readonly transmissionRisk: Int16Array
+  readonly reportType: Int16Array
+  readonly daysSinceOnset: Int16Array
 
   /** @param isWanted tells by its flags whether a key has a row */
-  constructor(isWanted: (flags: number) => boolean) {
-    this.#isWanted = isWanted
-  }
-
-  add(report: BroughtReport): void {
-    const { keyData } = report.content.keys
-    eachKeyRow(report, this.#isWanted, (row) => {
-      this.keyData.push(keyData.subarray(row.index * 16, row.index * 16 + 16))
-      this.seq.push(report.seq)
-      this.available.push(row.available)
-      this.rollingStart.push(row.rollingStart)
-      this.rollingPeriod.push(row.rollingPeriod)
-      this.transmissionRisk.push(row.transmissionRisk)
-      this.reportType.push(row.reportType)
-      this.daysSinceOnset.push(row.daysSinceOnset)
-    })
+  constructor(reports: readonly BroughtReport[], isWanted: (flags: number) => boolean) {
+    let count = 0
+    for (const { content } of reports)
+      for (const flags of content.keys.flags) if (isWanted(flags)) count++
+    this.count = count
+    this.keyData = new Uint8Array(count * 16)
+    this.seq = new Float64Array(count)
+    this.available = new Float64Array(count)
+    this.rollingStart = new Int32Array(count)
+    this.rollingPeriod = new Int16Array(count)
+    this.transmissionRisk = new Int16Array(count)
+    this.reportType = new Int16Array(count)
+    this.daysSinceOnset = new Int16Array(count)
+    let at = 0
+    for (const report of reports) {
+      const { keyData } = report.content.keys
+      eachKeyRow(report, isWanted, (row) => {
+        for (let byte = 0; byte < 16; byte++)
+          this.keyData[at * 16 + byte] = keyData[row.index * 16 + byte] as number
+        this.seq[at] = report.seq
+        this.available[at] = row.available
+        this.rollingStart[at] = row.rollingStart
+        this.rollingPeriod[at] = row.rollingPeriod
+        this.transmissionRisk[at] = row.transmissionRisk
+        this.reportType[at] = row.reportType
+        this.daysSinceOnset[at] = row.daysSinceOnset
+        at++
+      })
+    }
   }
 }
 

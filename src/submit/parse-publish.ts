@@ -90,7 +90,31 @@ const DEFAULT_ROLLING_PERIOD = 144
 
 /** The keys of a request. @throws TocsinError `bad_request` */
 export function readSubmittedKeys(fields: JsonFields): SubmittedKey[] {
-  return readArray(fields, 'temporaryExposureKeys').map(readKey)
+  return readArray(fields, 'temporaryExposureKeys').map(
+    (value) => readUsualKey(value) ?? readKey(value),
+  )
+}
+
+/** What nearly every app sends, at a tenth of the work: all four fields, spelt as they are documented; undefined for anything else. */
+function readUsualKey(value: unknown): SubmittedKey | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { key, rollingStartNumber, rollingPeriod, transmissionRisk } = value as Record<
+    string,
+    unknown
+  >
+  const isUsual =
+    typeof key === 'string' &&
+    isInteger32(rollingStartNumber) &&
+    isInteger32(rollingPeriod) &&
+    isInteger32(transmissionRisk) &&
+    Object.keys(value).length === KEY_FIELDS.size
+  return isUsual
+    ? { key, rollingStart: rollingStartNumber, rollingPeriod, transmissionRisk }
+    : undefined
+}
+
+function isInteger32(value: unknown): value is number {
+  return typeof value === 'number' && (value | 0) === value
 }
 
 function readKey(value: unknown): SubmittedKey {

@@ -5,6 +5,7 @@ import {
   booleanArray,
   byteaArray,
   integerArray,
+  packedByteaArray,
   smallintArray,
   textArray,
 } from '../db/binary-array.ts'
@@ -71,8 +72,11 @@ export function reportEvent(
   content: ReportContent,
   platform: ReportStatistics['platform'],
 ): NewEvent {
-  const count = (outcome: Outcome) =>
-    content.outcomes.reduce((sum, each) => (each === outcome ? sum + 1 : sum), 0)
+  const count = (outcome: Outcome) => {
+    let sum = 0
+    for (const each of content.outcomes) if (each === outcome) sum++
+    return sum
+  }
   const accepted = count(OUTCOMES.accepted)
   const revised = count(OUTCOMES.revised)
   const unchanged = count(OUTCOMES.unchanged)
@@ -190,10 +194,13 @@ function reportColumns(reports: readonly BroughtReport[]): Buffer[] {
   ]
 }
 
+function isReal({ isPadding }: BroughtReport): boolean {
+  return !isPadding
+}
+
 async function insertKeys(tx: Transaction, reports: readonly BroughtReport[]): Promise<void> {
-  const columns = new KeyRows((flags) => (flags & FLAG_NOT_NEW) === 0)
-  for (const report of reports) if (!report.isPadding) columns.add(report)
-  if (columns.seq.length === 0) return
+  const columns = new KeyRows(reports.filter(isReal), (flags) => (flags & FLAG_NOT_NEW) === 0)
+  if (columns.count === 0) return
   await tx.query({
     name: 'store-keys',
     text: 'select store_keys($1, $2, $3, $4, $5, $6, $7, $8)',
@@ -204,7 +211,7 @@ async function insertKeys(tx: Transaction, reports: readonly BroughtReport[]): P
 /** The rows of new keys, as both statements take them. */
 function keyColumns(columns: KeyRows): Buffer[] {
   return [
-    byteaArray(columns.keyData),
+    packedByteaArray(columns.keyData, 16),
     bigintArray(columns.seq),
     bigintArray(columns.available),
     integerArray(columns.rollingStart),
@@ -219,9 +226,9 @@ async function insertPaddingKeys(
   tx: Transaction,
   reports: readonly BroughtReport[],
 ): Promise<void> {
-  const columns = new KeyRows(() => true)
-  for (const report of reports) if (report.isPadding) columns.add(report)
-  if (columns.seq.length === 0) return
+  const padding = reports.filter((report) => report.isPadding)
+  const columns = new KeyRows(padding, () => true)
+  if (columns.count === 0) return
   await tx.query({
     name: 'store-padding-keys',
     text: `insert into diagnosis_key
@@ -233,14 +240,13 @@ async function insertPaddingKeys(
 }
 
 async function insertRevisions(tx: Transaction, reports: readonly BroughtReport[]): Promise<void> {
-  const columns = new KeyRows((flags) => (flags & FLAG_REVISED) !== 0)
-  for (const report of reports) if (!report.isPadding) columns.add(report)
-  if (columns.seq.length === 0) return
+  const columns = new KeyRows(reports.filter(isReal), (flags) => (flags & FLAG_REVISED) !== 0)
+  if (columns.count === 0) return
   await tx.query({
     name: 'store-revisions',
     text: 'select store_revisions($1, $2, $3, $4, $5, $6)',
     values: [
-      byteaArray(columns.keyData),
+      packedByteaArray(columns.keyData, 16),
       bigintArray(columns.seq),
       bigintArray(columns.available),
       smallintArray(columns.transmissionRisk),

@@ -125,15 +125,15 @@ export function mergeRevisable(
   added: readonly RevisableKey[],
   current: number,
 ): RevisableKey[] {
-  const merged = new Map<string, RevisableKey>()
-  for (const key of [...added, ...previous]) {
-    const name = nameOfBytes(key.keyData)
-    if (key.rollingStart + key.rollingPeriod >= current - LIMITS.maxAge && !merged.has(name))
-      merged.set(name, key)
+  const isYoung = (key: RevisableKey) =>
+    key.rollingStart + key.rollingPeriod >= current - LIMITS.maxAge
+  const merged = added.filter(isYoung)
+  if (previous.length > 0) {
+    const names = new Set(merged.map((key) => nameOfBytes(key.keyData)))
+    for (const key of previous)
+      if (isYoung(key) && !names.has(nameOfBytes(key.keyData))) merged.push(key)
   }
-  return [...merged.values()]
-    .sort((a, b) => b.rollingStart - a.rollingStart)
-    .slice(0, TOKEN_CAPACITY)
+  return merged.sort((a, b) => b.rollingStart - a.rollingStart).slice(0, TOKEN_CAPACITY)
 }
 
 function encodeEntries(keys: readonly RevisableKey[]): Uint8Array {

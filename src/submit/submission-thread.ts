@@ -2,6 +2,7 @@
 
 import { once } from 'node:events'
 import { extname } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import type { Address } from '../db/database.ts'
 import { TocsinError } from '../errors.ts'
@@ -65,6 +66,8 @@ export async function startSubmissionThread(
   now: () => Date,
   tellTimeMs = TELL_TIME_MS,
 ): Promise<SubmissionThread> {
+  // Little is collected at a time, and often: helpers cost more than they help, as processors are few.
+  setFlagsFromString('--no-parallel-scavenge')
   const worker = new Worker(
     new URL(`../submission-worker${extname(import.meta.url)}`, import.meta.url),
     {

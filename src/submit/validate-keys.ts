@@ -98,7 +98,7 @@ export function validateKeys(
   const { passed, valid, outcomes } = judgeKeys(submitted, onset, now)
   refuseNoneValid(outcomes)
   refuseOverlaps(passed, describeWarnings(outcomes))
-  return { valid: valid.sort((a, b) => (a.name < b.name ? -1 : 1)), outcomes }
+  return { valid, outcomes }
 }
 
 /** There must be a key, and not too many. @throws TocsinError `bad_request` */
@@ -120,8 +120,8 @@ export interface JudgedKeys {
   readonly outcomes: readonly Outcome[]
   /** Those that passed. */
   readonly passed: readonly ValidKey[]
-  /** The same, each key once: of one that is named several times the entry that starts last, then the one that lasts longest. */
-  readonly valid: ValidKey[]
+  /** The same in the order of their bytes, each key once: of one that is named several times the entry that starts last, then the one that lasts longest. */
+  readonly valid: readonly ValidKey[]
 }
 
 /** Judges each key of a request by itself. */
@@ -135,14 +135,22 @@ export function judgeKeys(submitted: readonly SubmittedKey[], onset: Onset, now:
     passed.push(judged)
     return OUTCOMES.accepted
   })
-  const kept = new Map<string, ValidKey>()
-  for (const key of passed) {
-    const other = kept.get(key.name)
-    const [loser, winner] = other === undefined || isLater(key, other) ? [other, key] : [key, other]
-    kept.set(key.name, winner)
-    if (loser !== undefined) outcomes[loser.position] = OUTCOMES.unchanged
+  const valid: ValidKey[] = []
+  for (const key of passed.toSorted(compareNames)) {
+    const other = valid.at(-1)
+    if (other?.name !== key.name) valid.push(key)
+    else {
+      const [loser, winner] = isLater(key, other) ? [other, key] : [key, other]
+      valid[valid.length - 1] = winner
+      outcomes[loser.position] = OUTCOMES.unchanged
+    }
   }
-  return { sorted, outcomes, passed, valid: [...kept.values()] }
+  return { sorted, outcomes, passed, valid }
+}
+
+function compareNames(a: ValidKey, b: ValidKey): number {
+  if (a.name === b.name) return 0
+  return a.name < b.name ? -1 : 1
 }
 
 function isLater(a: ValidKey, b: ValidKey): boolean {
