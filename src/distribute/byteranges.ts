@@ -59,21 +59,32 @@ export function joinPieces(pieces: readonly Piece[], bytes: Uint8Array): Uint8Ar
   )
 }
 
+/**
+ * How much of a file is read at once. A large piece costs little more than a small one, but is memory that a slow reader holds, twice
+ * over: so few who read at once get large ones, and thousands small ones.
+ */
+const LARGE_PIECE = 512 << 10
+const SMALL_PIECE = 64 << 10
+const FEW_READERS = 64
+let readers = 0
+
 /** A body from an open file, which is closed when the stream has ended or was destroyed, read or not. */
 export function streamPieces(pieces: readonly Piece[], handle: FileHandle): Readable {
   const rest = [...pieces]
   const close = callbackify(() => handle.close())
+  readers++
   return new Readable({
-    read(size) {
-      nextPiece(rest, handle, size).then(
+    read() {
+      nextPiece(rest, handle, readers > FEW_READERS ? SMALL_PIECE : LARGE_PIECE).then(
         (bytes) => this.push(bytes),
         (error: Error) => this.destroy(error),
       )
     },
     destroy(error, done) {
+      readers--
       close((closing) => done(error ?? closing))
     },
-    highWaterMark: 64 << 10,
+    highWaterMark: SMALL_PIECE,
   })
 }
 
