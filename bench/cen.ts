@@ -102,6 +102,7 @@ export const bench: Benchmark = {
           peakMegabytes: peak,
           allUsersStoredGigabytes: (all * bytesStored) / 1e9,
           allUsersArchivedGigabytes: (all * bytesArchived) / 1e9,
+          allUsersUploadedMinutes: all / rate / 60,
           allUsersReleasedMinutes: ((all / numbers) * result.value) / 60_000,
         },
       }
