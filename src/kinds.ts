@@ -1,5 +1,6 @@
 // Kinds: the one table of kinds of key; promises that a kind is its row here and the files that it names, and that log, correction, archive, recovery, releases and verification know none of them.
 
+import type { TownProtocol } from './cli/town-protocols.ts'
 import type { ConfigProblem, Variable } from './config-variables.ts'
 import { cenDownloadRoutes } from './http/cen-download-routes.ts'
 import { CEN_DOWNLOAD_VARIABLES } from './http/cen-download-variables.ts'
@@ -24,6 +25,8 @@ import { CTDIAG_VARIABLES, ctdiagProblems } from './submit/ctdiag-variables.ts'
 import { publishV1 } from './submit/publish-v1.ts'
 import { publishV1alpha1 } from './submit/publish-v1alpha1.ts'
 import type { SubmissionApi } from './submit/submission-api.ts'
+import type { FeedForm } from './verify/feed-form.ts'
+import { NUMBER_FEED } from './verify/number-feed.ts'
 
 /** A kind of key. */
 export interface Kind {
@@ -39,8 +42,12 @@ export interface Kind {
   readonly projections: readonly Projection[]
   /** Its releases as files. */
   readonly encoder: StreamEncoder
+  /** How `tocsin verify` reads its files; left out where they are signed export zips. */
+  readonly feed?: FeedForm
   /** What it answers by HTTP. */
   routes(context: RouteContext): Route[]
+  /** Loads how the phones of `tocsin demo` speak it; left out where none do. */
+  town?(): Promise<TownProtocol>
 }
 
 /** Every kind. */
@@ -59,6 +66,7 @@ export const KINDS: readonly Kind[] = [
       ...keyZoneRoutes(submit),
       ...(v1alpha1 ? earlierApiRoutes(submit) : []),
     ],
+    town: async () => (await import('./cli/town-phones.ts')).GAEN_PROTOCOL,
   },
   {
     name: 'ctdiag',
@@ -68,6 +76,7 @@ export const KINDS: readonly Kind[] = [
     projections: [],
     encoder: CTDIAG_ENCODER,
     routes: (context) => [...ctdiagDownloadRoutes(context), ...ctdiagUploadRoutes(context)],
+    town: async () => (await import('./cli/town-ctdiag.ts')).CTDIAG_PROTOCOL,
   },
   {
     name: 'cen',
@@ -76,7 +85,9 @@ export const KINDS: readonly Kind[] = [
     apis: CEN_APIS,
     projections: [cenProjection],
     encoder: CEN_ENCODER,
+    feed: NUMBER_FEED,
     routes: (context) => [...cenUploadRoutes(context), ...cenDownloadRoutes(context)],
+    town: async () => (await import('./cli/town-cen.ts')).CEN_PROTOCOL,
   },
 ]
 
@@ -84,3 +95,6 @@ export const KINDS: readonly Kind[] = [
 export const ENCODERS: ReadonlyMap<string, StreamEncoder> = new Map(
   KINDS.map(({ name, encoder }) => [name, encoder]),
 )
+
+/** Forms of published files beside signed export zips. */
+export const FEED_FORMS: readonly FeedForm[] = KINDS.flatMap(({ feed }) => feed ?? [])

@@ -193,7 +193,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     authorize,
     keysSecret: await zoneSecret(db, zones.masterKey, 'fingerprint'),
     corrections: {
-      zone: zones.key,
+      zone: { ...zones.key, encoders: ENCODERS },
       admit: createAdmitOperator({ db, masterKey: zones.masterKey }, monotonicMs),
       now,
     },

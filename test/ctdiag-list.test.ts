@@ -294,10 +294,13 @@ databaseTestOnce(
     assert.deepEqual(await look(), [])
     const before = await readLists(zone.publicFolder)
     for (const path of Object.values(PATHS)) {
-      await writeFile(join(zone.publicFolder, path), 'x')
-      assert.deepEqual(await look(), [`stale ${path}`])
-      for await (const _ of repairStore(context, { removeStrays: true }));
-      assert.deepEqual(await readLists(zone.publicFolder), before)
+      for (const problem of ['stale', 'lost']) {
+        if (problem === 'lost') await rm(join(zone.publicFolder, path))
+        else await writeFile(join(zone.publicFolder, path), 'x')
+        assert.deepEqual(await look(), [`${problem} ${path}`])
+        for await (const _ of repairStore(context, { removeStrays: true }));
+        assert.deepEqual(await readLists(zone.publicFolder), before)
+      }
     }
     // What follows from a zip that was changed can't be told: the zip is the finding.
     const [zip = ''] = await readIndex(zone.publicFolder, STREAM)

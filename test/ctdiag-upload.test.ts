@@ -156,8 +156,14 @@ databaseTestOnce(
       ['/diagnosis-keys', 400, 'bad_request', [good[0] as Buffer, Buffer.alloc(20)], /21 bytes/],
       ['/diagnosis-keys', 400, 'bad_request', Buffer.alloc(22), /21 bytes/],
       ['/diagnosis-keys', 400, 'bad_request', Buffer.alloc(18), /21 bytes/],
-      ['/diagnosis-keys', 400, 'request_too_large', [...good, record(startOf(now, 1))], /larger/],
-      ['/diagnosis-keys', 400, 'request_too_large', Buffer.alloc(2_000), /larger/],
+      [
+        '/diagnosis-keys',
+        400,
+        'request_too_large',
+        [...good, record(startOf(now, 1))],
+        /at most 14 records/,
+      ],
+      ['/diagnosis-keys', 400, 'request_too_large', Buffer.alloc(2_000), /at most 14 records/],
       [
         '/diagnosis-keys',
         400,
@@ -196,7 +202,7 @@ databaseTestOnce(
         413,
         'request_too_large',
         Array.from({ length: 61 }, () => dayRecord(startOf(now, 1) / 144)),
-        /larger/,
+        /at most 60 records/,
       ],
     ]
     const before = await counts(service)

@@ -11,6 +11,7 @@ import { appendEvents } from '../src/log/append-event.ts'
 import { amend } from '../src/correct/amend.ts'
 import { reinstate } from '../src/correct/reinstate.ts'
 import { withdraw } from '../src/correct/withdraw.ts'
+import type { CorrectedZone } from '../src/correct/zone.ts'
 import type { OpenZone } from '../src/operate/open-zones.ts'
 import {
   decodeArchiveHeader,
@@ -310,7 +311,7 @@ async function beginAnew({ db, writer }: OpenZone, now: Date): Promise<void> {
 }
 
 /** One event of each type that corrects reports, every condition and every part among them. */
-async function correctAll(zone: Pick<OpenZone, 'db' | 'writer'>, now: Date): Promise<void> {
+async function correctAll(zone: CorrectedZone, now: Date): Promise<void> {
   const note = { reason: 'a test', by: 'command' }
   const selection = {
     issuerHandles: ['A'.repeat(22)],

@@ -40,7 +40,7 @@ export const keyProjections = [
 ]
 
 /** A key zone, open. */
-export interface TestKeyZone extends OpenZone, AsyncDisposable {
+export interface TestKeyZone extends OpenZone, Pick<PublisherContext, 'encoders'>, AsyncDisposable {
   readonly masterKey: MasterKey
   readonly settings: SubmissionSettings
   readonly submit: SubmissionContext
@@ -79,6 +79,7 @@ export async function openKeyZone(
   }
   return {
     ...zone,
+    encoders: ENCODERS,
     masterKey,
     publicFolder,
     settings,

@@ -9,6 +9,7 @@ import { reinstate } from '../src/correct/reinstate.ts'
 import { withdraw } from '../src/correct/withdraw.ts'
 import { sql } from '../src/db/sql.ts'
 import { openDirectoryStore } from '../src/distribute/directory-store.ts'
+import { ENCODERS } from '../src/kinds.ts'
 import { openArchive } from '../src/log/archive-store.ts'
 import { readHead } from '../src/log/read-events.ts'
 import { verifyLog } from '../src/log/verify-log.ts'
@@ -227,7 +228,7 @@ databaseTest('what was published behind the point is taken back', async (databas
 
   // It can be brought back as a whole.
   await reinstate(
-    recovered.key,
+    { ...recovered.key, encoders: ENCODERS },
     { withdrawal: withdrawal ?? '', reason: 'they were right', by: 'test' },
     clock.now(),
   )

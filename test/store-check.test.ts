@@ -80,7 +80,7 @@ databaseTestOnce(
       `changed exports/${paths[4]}`,
       `lost exports/${paths[5]}`,
       `changed exports/${paths[6]}`,
-      'stale exports/other/key.pem',
+      'lost exports/other/key.pem',
       'stale exports/us/index.txt',
       ...strays.map((stray) => `stray exports/${stray}`),
       'stray robots.txt',

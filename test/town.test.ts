@@ -77,22 +77,43 @@ test('a town in which nobody uploads says so, and what to try', async () => {
   assert.match(lines.join('\n'), /Nobody uploaded a key[^\n]*more phones or days/)
 })
 
-for (const protocol of ['ctdiag', 'cen'])
-  test(`a town whose phones speak ${protocol} ends as rightly`, async () => {
-    const { document, exitCode } = await demoCommand.run({
-      deployment: { openData, startServer, publisherContext },
-      positionals: [],
-      values: { phones: '40', days: '3', seed: '2', protocol },
-      env: {},
-      json: false,
-      print: () => undefined,
-      note: () => undefined,
-      signal: new AbortController().signal,
-    })
-    const { exposed = 0, warned, missed, wronglyWarned } = document as Record<string, number>
-    assert.ok(exposed > 3)
-    assert.deepEqual([warned, missed, wronglyWarned, exitCode], [exposed, 0, 0, 0])
+async function liveRightly(protocol: string, phones: number, days: number): Promise<void> {
+  const { document, exitCode } = await demoCommand.run({
+    deployment: { openData, startServer, publisherContext },
+    positionals: [],
+    values: { phones: String(phones), days: String(days), seed: '2', protocol },
+    env: {},
+    json: false,
+    print: () => undefined,
+    note: () => undefined,
+    signal: new AbortController().signal,
   })
+  const { exposed = 0, warned, missed, wronglyWarned } = document as Record<string, number>
+  assert.ok(exposed > 3)
+  assert.deepEqual([warned, missed, wronglyWarned, exitCode], [exposed, 0, 0, 0])
+}
+
+test('a town whose phones speak ctdiag ends as rightly', () => liveRightly('ctdiag', 40, 3))
+
+test('so does one whose phones speak cen: they say where they were, and download what concerns places where they were', async (t) => {
+  const asked = new Map<string, number>()
+  const cells = new Map<string, number>()
+  const count = (counts: Map<string, number>, name: string) =>
+    counts.set(name, (counts.get(name) ?? 0) + 1)
+  const { fetch } = globalThis
+  t.mock.method(globalThis, 'fetch', (url: string, init?: RequestInit) => {
+    const file = /([-\w]+)\.bin$/.exec(url)?.[1]
+    if (file !== undefined) count(asked, file)
+    if (url.endsWith('/v1/cens'))
+      count(cells, new Headers(init?.headers).get('cen-cell') ?? 'nowhere')
+    return fetch(url, init)
+  })
+  await liveRightly('cen', 60, 4)
+  // Some were in one area alone, and others in several.
+  assert.deepEqual(Object.fromEntries(cells), { u0m: 3, u0m7: 2 })
+  assert.ok([...asked.keys()].some((file) => file.endsWith('-u0m7')))
+  assert.ok([...asked.values()].some((phones) => phones < 60))
+})
 
 test('a protocol that nobody speaks is refused', async () => {
   await assert.rejects(

@@ -4,10 +4,10 @@ import { readFile } from 'node:fs/promises'
 import type { CorrectionRequest } from '../correct/carry-out.ts'
 import type { CorrectionResult } from '../correct/corrections-list.ts'
 import { parseSelection, type Selection } from '../correct/selection.ts'
-import type { KeyZone } from '../correct/zone.ts'
+import type { CorrectedZone } from '../correct/zone.ts'
 import { TocsinError } from '../errors.ts'
 import { printable } from '../format/printable.ts'
-import { KINDS } from '../kinds.ts'
+import { ENCODERS, KINDS } from '../kinds.ts'
 import { parseTimestamp } from '../operate/timestamp.ts'
 import type { PublishedCount } from '../publish/published-keys.ts'
 import {
@@ -133,10 +133,10 @@ interface Preview {
 
 /** A correction as its command runs it. */
 interface CorrectionSteps<Shown extends Preview> {
-  preview(zone: KeyZone): Promise<Shown>
+  preview(zone: CorrectedZone): Promise<Shown>
   /** Lines about what only this kind of correction has. */
   describe(shown: Shown): Iterable<string>
-  carryOut(zone: KeyZone, request: CorrectionRequest, now: Date): Promise<CorrectionResult>
+  carryOut(zone: CorrectedZone, request: CorrectionRequest, now: Date): Promise<CorrectionResult>
   /** What to say once it is done. */
   conclude(done: CorrectionResult): Iterable<string>
 }
@@ -150,8 +150,9 @@ export function runCorrection<Shown extends Preview>(
   const reason = previewId === undefined ? '' : requiredOption(context, 'reason')
   const id = textOption(context, 'id')
   return withData(context, async ({ zones, now }) => {
+    const zone = { ...zones.key, encoders: ENCODERS }
     if (previewId === undefined) {
-      const shown = await steps.preview(zones.key)
+      const shown = await steps.preview(zone)
       for (const line of describe(shown, steps.describe(shown))) context.print(line)
       context.print(
         `Nothing was changed. The same with --reason and --carry-out ${shown.id} does it.`,
@@ -159,7 +160,7 @@ export function runCorrection<Shown extends Preview>(
       return { document: { ...shown, carriedOut: false } }
     }
     const request = { reason, by: 'command', previewId, ...(id === undefined ? {} : { id }) }
-    const done = await steps.carryOut(zones.key, request, now())
+    const done = await steps.carryOut(zone, request, now())
     context.print(`${summaryOf(done)}.`)
     for (const line of steps.conclude(done)) context.print(line)
     return { document: { ...done, carriedOut: true } }

@@ -14,6 +14,11 @@ import { addStream, listStreams } from '../publish/streams.ts'
 import { addHealthAuthority, listHealthAuthorities } from '../submit/health-authorities.ts'
 import type { PhoneService } from './phone-client.ts'
 
+/** What a demo's stream of a kind says, beyond what every one does: so that few reports show a release that is split by location. */
+const SETTINGS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  cen: { cells: 4, cellReports: 2 },
+}
+
 /** What differs between the demo that `start` makes and the town's. */
 export interface DemoOptions {
   /** Of the stream, seconds. */
@@ -115,6 +120,7 @@ async function ensureStream(
     // A newcomer wants to see the one key that was uploaded.
     hold: 0,
     minimum: 0,
+    settings: SETTINGS[kind] ?? {},
     keys: [{ keyId: DEMO_NAME, keyVersion: 'v1', publicKey, keyFile, from: 0, through: null }],
   }
   await db.transaction((tx) => addStream(tx, writer, stream, now))

@@ -11,7 +11,7 @@ import { demoKeysFile, readDemoKeys, setUpDemo } from './demo-deployment.ts'
 import type { PhoneService } from './phone-client.ts'
 import { simulateTown, type Town, type TownOptions } from './town.ts'
 import type { TownPhone } from './town-phones.ts'
-import { PROTOCOL_NAMES, protocolOf, type TownProtocol } from './town-protocols.ts'
+import { protocolNames, protocolOf, type TownProtocol } from './town-protocols.ts'
 
 /** `tocsin demo` */
 export const demoCommand: Command = {
@@ -24,7 +24,7 @@ export const demoCommand: Command = {
     seed: { type: 'string', help: 'the same seed gives the same town; default 1' },
     protocol: {
       type: 'string',
-      help: `what its phones speak: ${PROTOCOL_NAMES.join(', ')}; default gaen`,
+      help: `what its phones speak: ${protocolNames().join(', ')}; default gaen`,
     },
   },
   alwaysDocument: true,
@@ -34,7 +34,7 @@ export const demoCommand: Command = {
       days: numberOption(context, 'days', 5, 1, 30),
       seed: numberOption(context, 'seed', 1, 0, 2 ** 31 - 1),
     }
-    const protocol = protocolOf(textOption(context, 'protocol') ?? 'gaen')
+    const protocol = await protocolOf(textOption(context, 'protocol') ?? 'gaen')
     const begun = performance.now()
     const town = simulateTown(options)
     const folder = await mkdtemp(join(tmpdir(), 'tocsin-demo-'))

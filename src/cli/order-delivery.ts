@@ -9,6 +9,7 @@ import {
 import type { Config } from '../config.ts'
 import { receiveOrder, type OrderContext } from '../correct/receive-order.ts'
 import { TocsinError } from '../errors.ts'
+import { ENCODERS } from '../kinds.ts'
 import type { OpenZones } from '../operate/open-zones.ts'
 
 /** What the key zone of a deployment receives orders with. */
@@ -17,7 +18,7 @@ export function orderContext(
   zones: Pick<OpenZones, 'key'>,
   now: () => Date,
 ): OrderContext {
-  return { zone: zones.key, clockLeewaySeconds: config.clockLeeway, now }
+  return { zone: { ...zones.key, encoders: ENCODERS }, clockLeewaySeconds: config.clockLeeway, now }
 }
 
 /** The key server of a deployment: the one at TOCSIN_KEY_SERVER_URL, or its own key zone, in this process. */

@@ -25,7 +25,7 @@ export const storeCheckCommand: Command = {
   options: {
     repair: {
       type: 'boolean',
-      help: 'makes lost and changed files again, moves indexes, removes what was to be removed; not while another process publishes',
+      help: 'makes lost and changed files again, moves indexes and lists, removes what was to be removed; not while another process publishes',
     },
     'remove-strays': { type: 'boolean', help: 'removes files that no release names, too' },
   },
@@ -144,7 +144,7 @@ class Report {
 }
 
 const WORDS: Readonly<Record<StoreProblem, string>> = {
-  lost: 'is recorded and not there',
+  lost: 'must be there and is not',
   changed: 'has other bytes than recorded',
   stale: 'is not as the log has it',
   late: 'was removed in the log and is still there',

@@ -1,9 +1,8 @@
 // Cli: the protocols that a town can live by; promises that a town, its days and its judge are the same for each.
 
 import { TocsinError } from '../errors.ts'
-import { CEN_PROTOCOL } from './town-cen.ts'
-import { CTDIAG_PROTOCOL } from './town-ctdiag.ts'
-import { GAEN_PROTOCOL, type TownPhone } from './town-phones.ts'
+import { KINDS, type Kind } from '../kinds.ts'
+import type { TownPhone } from './town-phones.ts'
 import type { PhoneService } from './phone-client.ts'
 import type { Town } from './town.ts'
 
@@ -20,18 +19,17 @@ export interface TownProtocol {
   letHear(town: Town, day: number, phones: readonly TownPhone[]): void
 }
 
-const PROTOCOLS: Readonly<Record<string, TownProtocol>> = {
-  gaen: GAEN_PROTOCOL,
-  ctdiag: CTDIAG_PROTOCOL,
-  cen: CEN_PROTOCOL,
+/** The names of kinds whose phones can live in a town, as the option takes them. */
+export function protocolNames(kinds: readonly Kind[] = KINDS): string[] {
+  return kinds.filter(({ town }) => town !== undefined).map(({ name }) => name)
 }
 
-/** The names, as the option takes them. */
-export const PROTOCOL_NAMES = Object.keys(PROTOCOLS)
-
 /** @throws TocsinError `usage` */
-export function protocolOf(name: string): TownProtocol {
-  const protocol = Object.hasOwn(PROTOCOLS, name) ? PROTOCOLS[name] : undefined
+export async function protocolOf(
+  name: string,
+  kinds: readonly Kind[] = KINDS,
+): Promise<TownProtocol> {
+  const protocol = await kinds.find((kind) => kind.name === name)?.town?.()
   if (protocol !== undefined) return protocol
-  throw new TocsinError('usage', `--protocol must be one of ${PROTOCOL_NAMES.join(', ')}.`)
+  throw new TocsinError('usage', `--protocol must be one of ${protocolNames(kinds).join(', ')}.`)
 }

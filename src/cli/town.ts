@@ -39,10 +39,16 @@ export interface Town {
   readonly exposed: ReadonlySet<number>
   /** A phone's temporary exposure key of a day: 16 bytes. */
   keyOf(phone: number, day: number): Uint8Array
+  /** Where two phones meet, a geohash of 4 characters: where both live and work, or else in the centre. */
+  placeOf(a: number, b: number): string
 }
 
 // Any Monday: the town's own time, so that the same seed gives the same town on every day of ours.
 const START = new Date('2026-01-05T00:00:00Z')
+
+/** Areas beside each other, the first of which is the centre. Half of all live and work there. */
+const CENTRE = 'u0m7'
+const QUARTERS = [CENTRE, CENTRE, 'u0m5', 'u0me'] as const
 
 const HOUSEHOLD = 3
 const WORKPLACE = 12
@@ -84,6 +90,11 @@ export function simulateTown({ phones, days, seed }: TownOptions): Town {
       ({ phone, testDay }) => decisions[phone]?.tests === true && testDay >= 0 && testDay < days,
     )
     .sort((one, other) => one.testDay - other.testDay || one.phone - other.phone)
+  const quarterOf = (phone: number) => {
+    const workplace = phone - (phone % WORKPLACE)
+    const hash = createHash('sha256').update(`tocsin town ${seed} quarter ${workplace}`).digest()
+    return QUARTERS[(hash[0] as number) % QUARTERS.length] as string
+  }
   return {
     start: START,
     encounters,
@@ -91,6 +102,7 @@ export function simulateTown({ phones, days, seed }: TownOptions): Town {
     exposed: findExposed(encounters, positives),
     keyOf: (phone, day) =>
       createHash('sha256').update(`tocsin town ${seed} ${phone} ${day}`).digest().subarray(0, 16),
+    placeOf: (a, b) => (quarterOf(a) === quarterOf(b) ? quarterOf(a) : CENTRE),
   }
 }
 

@@ -5,6 +5,7 @@ import { open, readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { TocsinError } from '../errors.ts'
 import { startAudit } from '../verify/audit-feed.ts'
+import type { FeedForm, TargetEvent } from '../verify/feed-form.ts'
 import { download, httpFeed, type DownloadOptions, type FeedSource } from '../verify/feed-source.ts'
 import { followFiles, type FileEvent } from '../verify/follow-feed.ts'
 import type { Limits } from '../verify/limits.ts'
@@ -12,30 +13,17 @@ import { oldestFirst } from '../verify/read-index.ts'
 import { releaseBytes } from '../verify/release-bytes.ts'
 import type { LoadedKey } from '../verify/trusted-keys.ts'
 import { FINDING_CODES, VerificationError, type FindingCode } from '../verify/verification-error.ts'
-import { verifyExportWith, type VerifiedExport } from '../verify/verify-export.ts'
-import { isNumberIndex, verifyNumberFeed, type VerifiedNumbers } from '../verify/verify-numbers.ts'
+import { verifyExportWith } from '../verify/verify-export.ts'
 
-/** What is told of a file that is valid, whatever kind of key it holds. */
-export interface TargetFile extends Pick<
-  VerifiedExport,
-  'keys' | 'revisedKeys' | 'signatures' | 'findings'
-> {
-  /** Times in unix seconds; the region is null where a file says none. */
-  readonly header: {
-    readonly region: string | null
-    readonly startTimestamp: number
-    readonly endTimestamp: number
-  }
+/** How a target is read. */
+export interface TargetOptions extends DownloadOptions {
+  /** Forms of files beside signed export zips. */
+  readonly forms?: readonly FeedForm[]
 }
 
-/** What happens while a target is verified. */
-export type TargetEvent =
-  | { readonly type: 'file'; readonly file: string; readonly export: TargetFile }
-  | Extract<FileEvent, { type: 'refused' }>
-
 /**
- * Verifies a URL (of an index.txt, of the folder where it lies, or of one zip), a folder (with an index.txt, or with zips) or
- * a zip file.
+ * Verifies a URL (of an index.txt, of the folder where it lies, or of one file), a folder (with an index.txt, or with zips) or
+ * a file: a zip, or one whose name is of another form.
  *
  * @throws TocsinError `target_unreadable`
  * @throws VerificationError of the target as a whole: `index_invalid`, `index_too_large`; `file_too_large` of an address; in the
@@ -45,19 +33,21 @@ export async function* verifyTarget(
   target: string,
   keys: readonly LoadedKey[],
   limits: Limits,
-  options: DownloadOptions,
+  options: TargetOptions,
 ): AsyncGenerator<TargetEvent, void> {
   try {
     if (isAddress(target)) yield* verifyUrl(parseAddress(target), keys, limits, options)
-    else yield* verifyPath(resolve(target), keys, limits)
+    else yield* verifyPath(resolve(target), keys, limits, options)
   } catch (error) {
-    if (
-      error instanceof VerificationError &&
-      (error.code === 'download_failed' || error.code === 'file_missing')
-    )
+    if (error instanceof VerificationError && isUnreadable(error))
       throw new TocsinError('target_unreadable', error.message, { cause: error })
     throw error
   }
+}
+
+/** Whether nothing is known because nothing could be read. */
+function isUnreadable({ code }: VerificationError): boolean {
+  return code === 'download_failed' || code === 'file_missing'
 }
 
 /** Whether a target is an address rather than a path. */
@@ -78,7 +68,7 @@ async function* verifyUrl(
   url: URL,
   keys: readonly LoadedKey[],
   limits: Limits,
-  options: DownloadOptions,
+  options: TargetOptions,
 ) {
   const { pathname } = url
   if (pathname.endsWith('.zip')) {
@@ -90,37 +80,53 @@ async function* verifyUrl(
     )
     return
   }
+  const form = formOf(basename(pathname), options)
+  if (form !== undefined) {
+    // As an index would name it: from the folder above its own.
+    const index = new URL('index.txt', url).href
+    const path = pathname.split('/').slice(-2).join('/')
+    yield* verifyAlone(form, httpFeed(index, limits, options), path, keys)
+    return
+  }
   if (!pathname.endsWith('/index.txt')) url.pathname = `${pathname.replace(/\/$/, '')}/index.txt`
-  yield* verifyFeed(httpFeed(url.href, limits, options), keys, limits)
+  yield* verifyFeed(httpFeed(url.href, limits, options), keys, limits, options)
 }
 
-/** A feed of the kind that its index says. */
+/** A feed of the form that its index says. */
 async function* verifyFeed(
   source: FeedSource,
   keys: readonly LoadedKey[],
   limits: Limits,
+  { forms = [] }: TargetOptions,
 ): AsyncGenerator<TargetEvent, void> {
   const index = await source.readIndex()
-  if (!isNumberIndex(index)) {
-    const readIndex = () => Promise.resolve(index)
-    yield* withAudit(followFiles({ ...source, readIndex }, keys, limits), limits)
+  const form = forms.find((each) => each.isIndex(index))
+  if (form !== undefined) {
+    yield* form.verifyFeed(source, index, keys, limits)
     return
   }
-  for await (const event of verifyNumberFeed(source, index, keys, limits))
-    yield event.type === 'refused'
-      ? event
-      : { type: 'file', file: event.file, export: describeNumbers(event.numbers) }
+  const readIndex = () => Promise.resolve(index)
+  yield* withAudit(followFiles({ ...source, readIndex }, keys, limits), limits)
 }
 
-/** Numbers in the words of keys: those that count no more are the revised ones. */
-function describeNumbers(numbers: VerifiedNumbers): TargetFile {
-  const { kind, start, end, count, signatures, findings } = numbers
-  return {
-    header: { region: null, startTimestamp: start, endTimestamp: end },
-    keys: kind === 'removed' ? 0 : count,
-    revisedKeys: kind === 'removed' ? count : 0,
-    signatures,
-    findings,
+/** The form of a file that is no export zip, by its name. */
+function formOf(file: string, { forms = [] }: TargetOptions): FeedForm | undefined {
+  return forms.find((each) => each.isFile(file))
+}
+
+/** A file of another form, without its feed. @param path in the source */
+async function* verifyAlone(
+  form: FeedForm,
+  source: FeedSource,
+  path: string,
+  keys: readonly LoadedKey[],
+): AsyncGenerator<TargetEvent, void> {
+  const file = basename(path)
+  try {
+    yield { type: 'file', file, export: await form.verifyFile(source, path, keys) }
+  } catch (error) {
+    if (!(error instanceof VerificationError) || isUnreadable(error)) throw error
+    yield { type: 'refused', file, error }
   }
 }
 
@@ -128,6 +134,7 @@ async function* verifyPath(
   path: string,
   keys: readonly LoadedKey[],
   limits: Limits,
+  options: TargetOptions,
 ): AsyncGenerator<TargetEvent, void> {
   const found = await stat(path).catch((error: unknown) => {
     throw new TocsinError('target_unreadable', `There is nothing to read at ${path}.`, {
@@ -135,18 +142,23 @@ async function* verifyPath(
     })
   })
   if (basename(path) === 'index.txt') {
-    yield* verifyPath(dirname(path), keys, limits)
+    yield* verifyPath(dirname(path), keys, limits, options)
     return
   }
   if (!found.isDirectory()) {
     if (!found.isFile()) throw new TocsinError('target_unreadable', `${path} is no regular file.`)
+    const form = formOf(basename(path), options)
+    if (form !== undefined) {
+      yield* verifyAlone(form, folderFeed(dirname(path), limits), basename(path), keys)
+      return
+    }
     const read = () => readZip(path, limits.maxFileBytes)
     yield* withAudit(verifyOne(basename(path), read, keys, limits), limits, ALONE)
     return
   }
   const names = await readdir(path)
   if (names.includes('index.txt')) {
-    yield* verifyFeed(folderFeed(path, limits), keys, limits)
+    yield* verifyFeed(folderFeed(path, limits), keys, limits, options)
     return
   }
   const zips = names.filter((name) => name.endsWith('.zip')).sort()

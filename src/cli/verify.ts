@@ -3,11 +3,13 @@
 import { readFile } from 'node:fs/promises'
 import { TocsinError } from '../errors.ts'
 import { printable } from '../format/printable.ts'
+import { FEED_FORMS } from '../kinds.ts'
+import type { TargetEvent } from '../verify/feed-form.ts'
 import { DEFAULT_LIMITS } from '../verify/limits.ts'
 import { loadTrustedKeys, type LoadedKey } from '../verify/trusted-keys.ts'
 import { VerificationError, type Verdict } from '../verify/verification-error.ts'
 import { textOption, type Command, type CommandContext } from './command.ts'
-import { verifyTarget, type TargetEvent } from './verify-target.ts'
+import { verifyTarget } from './verify-target.ts'
 import { requiredOption } from './with-data.ts'
 
 /** What was found out about one file. */
@@ -65,8 +67,9 @@ export const verifyCommand: Command = {
       throw new TocsinError('usage', 'Say what to verify: one URL, folder or file.')
     const keys = await loadKeyOption(context)
     const document = startDocument()
+    const options = { signal: context.signal, forms: FEED_FORMS }
     try {
-      for await (const event of verifyTarget(target, keys, DEFAULT_LIMITS, context)) {
+      for await (const event of verifyTarget(target, keys, DEFAULT_LIMITS, options)) {
         addToDocument(document, event)
         printFile(context, event)
       }

@@ -4,7 +4,13 @@ import { bigintArray, byteaArray } from '../db/binary-array.ts'
 import type { Queryable } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
 import type { SelectedKey } from './find-selected.ts'
-import { countConcerned, type PublishedCount } from '../publish/published-keys.ts'
+import {
+  countConcerned,
+  countOthers,
+  countPublished,
+  type PublishedCount,
+} from '../publish/published-keys.ts'
+import type { CorrectedZone } from './zone.ts'
 
 /** What a correction concerns: whole reports, and single keys. */
 export interface Concerned {
@@ -83,29 +89,35 @@ export function keysAmong(published: readonly PublishedCount[]): PublishedCount[
 }
 
 /** How many keys are concerned, and what of it went out where. */
-export async function countEffects(db: Queryable, concerned: Concerned): Promise<Effects> {
-  const { keys, revisedByOthers, published } = await countConcerned(db, concerned)
+export async function countEffects(
+  db: Queryable,
+  kinds: Pick<CorrectedZone, 'encoders'>,
+  concerned: Concerned,
+): Promise<Effects> {
+  const { keys, others, revisedByOthers, published } = await countConcerned(db, concerned)
+  const ofOthers = others === 0 ? [] : await countOthers(db, kinds, concerned.reports)
   return {
     // Of the single ones nobody may have uploaded some.
-    keys: keys + concerned.keys.length,
+    keys: keys + others + concerned.keys.length,
     revisedByOthers,
-    published: {
-      published,
-      publishedKeys: published.reduce((sum, each) => sum + each.keys, 0),
-    },
+    published: addUp([...published, ...ofOthers]),
   }
+}
+
+function addUp(published: readonly PublishedCount[]): Published {
+  return { published, publishedKeys: published.reduce((sum, each) => sum + each.keys, 0) }
 }
 
 /** See {@link countEffects}. */
 export interface Effects {
-  /** Those that the reports brought or revised, each once, and the single ones. */
+  /** Those that the reports brought or revised, each once, and the single ones; identifiers of other kinds count alike. */
   readonly keys: number
   /** How many of them other reports have changed. */
   readonly revisedByOthers: number
   readonly published: Published
 }
 
-/** Tells what of it went out where. */
+/** Tells what of it went out where, of diagnosis keys. */
 export async function tellPublished(db: Queryable, concerned: Concerned): Promise<Published> {
-  return (await countEffects(db, concerned)).published
+  return addUp(await countPublished(db, concerned))
 }

@@ -6,11 +6,11 @@ import { judgeTexts, parseClaims, parseCompactJws, readTimes } from '../submit/c
 import { listHealthAuthorities, type HealthAuthority } from '../submit/health-authorities.ts'
 import { BASE64URL_16_BYTES } from '../submit/verify-certificate.ts'
 import { withdraw } from './withdraw.ts'
-import type { KeyZone } from './zone.ts'
+import type { CorrectedZone } from './zone.ts'
 
 /** What receiving an order needs of the key zone. */
 export interface OrderContext {
-  readonly zone: KeyZone
+  readonly zone: CorrectedZone
   /** How far the clock of an issuer may differ. */
   readonly clockLeewaySeconds: number
   readonly now: () => Date

@@ -29,7 +29,7 @@ import {
 } from './held.ts'
 import { areFewPublished, chooseBack } from './padding-beside.ts'
 import { bytesOf, parseSelection, type Selection } from './selection.ts'
-import type { KeyZone } from './zone.ts'
+import type { CorrectedZone } from './zone.ts'
 
 /** What to reinstate: a withdrawal, what a selection finds of one, or all that is withdrawn of what a selection finds. */
 export interface ReinstatementTarget {
@@ -63,11 +63,11 @@ export interface ReinstatementRequest extends CorrectionRequest, ReinstatementTa
  * @throws TocsinError `selection_invalid`, `correction_unknown`, `correction_invalid` when neither is named
  */
 export async function previewReinstatement(
-  { db }: KeyZone,
+  zone: CorrectedZone,
   target: ReinstatementTarget,
 ): Promise<ReinstatementPreview> {
-  const { nextSeq } = await readHead(db)
-  return (await examine(db, readTarget(target), nextSeq)).preview
+  const { nextSeq } = await readHead(zone.db)
+  return (await examine(zone.db, zone, readTarget(target), nextSeq)).preview
 }
 
 /**
@@ -77,7 +77,7 @@ export async function previewReinstatement(
  * @throws TocsinError as the preview; `correction_id_taken`, `preview_outdated`; `unavailable`
  */
 export async function reinstate(
-  zone: KeyZone,
+  zone: CorrectedZone,
   { withdrawal, selection, ...request }: ReinstatementRequest,
   now: Date,
 ): Promise<CorrectionResult> {
@@ -86,7 +86,7 @@ export async function reinstate(
     ...(selection === undefined ? {} : { selection }),
   })
   return await carryOut(zone, REINSTATEMENT, request, now, async (tx, until): Promise<Plan> => {
-    const examined = await examine(tx, target, until)
+    const examined = await examine(tx, zone, target, until)
     return {
       previewId: examined.preview.id,
       configures: examined.preview.endsRule,
@@ -108,6 +108,7 @@ interface Examined {
 
 async function examine(
   db: Queryable,
+  kinds: Pick<CorrectedZone, 'encoders'>,
   { withdrawal: id, selection }: ReinstatementTarget,
   until: number,
 ): Promise<Examined> {
@@ -122,11 +123,12 @@ async function examine(
     found === undefined ? [] : chooseBack(await findHolders(db, held, keys), SECURE_RANDOM)
   const reports = [...held, ...padding].sort(byReport)
   const ended = selection === undefined ? await ruleOf(db, withdrawal) : undefined
-  return describe(db, { withdrawal: id, selection }, { reports, keys, ended })
+  return describe(db, kinds, { withdrawal: id, selection }, { reports, keys, ended })
 }
 
 async function describe(
   db: Queryable,
+  kinds: Pick<CorrectedZone, 'encoders'>,
   asked: { withdrawal: string | undefined; selection: Selection | undefined },
   found: Omit<Examined, 'preview'>,
 ): Promise<Examined> {
@@ -137,7 +139,7 @@ async function describe(
     ],
     keys: keysOnce(keys),
   }
-  const { keys: keyCount, published } = await countEffects(db, concerned)
+  const { keys: keyCount, published } = await countEffects(db, kinds, concerned)
   const padding = new Set(reports.filter(({ isPadding }) => isPadding).map(({ report }) => report))
   const devices = [
     ...[...concerned.reports, ...padding].map((report) => ({ reports: [report], keys: [] })),

@@ -28,7 +28,7 @@ import {
 import { findSelected, findSelectedAmong } from './find-selected.ts'
 import { choosePadding, type PaddingBeside } from './padding-beside.ts'
 import { appsOf, parseSelection, type Selection } from './selection.ts'
-import type { KeyZone } from './zone.ts'
+import type { CorrectedZone } from './zone.ts'
 
 /** What a withdrawal would do. */
 export interface WithdrawalPreview extends Published {
@@ -59,12 +59,12 @@ export interface WithdrawalRequest extends CorrectionRequest {
  * @throws TocsinError `selection_invalid`, `correction_invalid` for a scope that does not go with the selection
  */
 export async function previewWithdrawal(
-  { db }: KeyZone,
+  zone: CorrectedZone,
   selection: Selection,
   scope: WithdrawalScope,
 ): Promise<WithdrawalPreview> {
-  const { nextSeq } = await readHead(db)
-  return (await examine(db, parseSelection(selection), scope, nextSeq)).preview
+  const { nextSeq } = await readHead(zone.db)
+  return (await examine(zone.db, zone, parseSelection(selection), scope, nextSeq)).preview
 }
 
 /**
@@ -74,13 +74,13 @@ export async function previewWithdrawal(
  * @throws TocsinError `selection_invalid`, `correction_invalid`, `correction_id_taken`, `preview_outdated`; `unavailable`
  */
 export async function withdraw(
-  zone: KeyZone,
+  zone: CorrectedZone,
   { selection: given, scope, ...request }: WithdrawalRequest,
   now: Date,
 ): Promise<CorrectionResult> {
   const selection = parseSelection(given)
   return await carryOut(zone, WITHDRAWAL, request, now, async (tx, until): Promise<Plan> => {
-    const examined = await examine(tx, selection, scope, until)
+    const examined = await examine(tx, zone, selection, scope, until)
     return {
       previewId: examined.preview.id,
       configures: examined.standing !== undefined,
@@ -101,6 +101,7 @@ interface Examined {
 
 async function examine(
   db: Queryable,
+  kinds: Pick<CorrectedZone, 'encoders'>,
   selection: Selection,
   scope: WithdrawalScope,
   until: number,
@@ -118,7 +119,7 @@ async function examine(
     keys: [...known.map(({ keyData }) => keyData), ...unknown].sort(Buffer.compare),
   }
   const held = await withdrawnAmong(db, concerned)
-  const { keys, revisedByOthers, published } = await countEffects(db, concerned)
+  const { keys, revisedByOthers, published } = await countEffects(db, kinds, concerned)
   const beside = await choosePadding(
     db,
     // What is withdrawn already will not show again.

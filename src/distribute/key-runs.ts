@@ -1,7 +1,9 @@
 // Distribute: where a key is in a file of records that are sorted in runs; promises to hold four bytes a record, and to read no more of the file than a key.
 
-import { KEY_LENGTH } from '../format/ctdiag.ts'
 import type { Notes, ServedFile } from './file-cache.ts'
+
+/** Every record begins with its key. */
+const KEY_LENGTH = 16
 
 /** How many places are remembered that were asked for: nearly all clients that ask for what is new have the same last key. */
 const MOST_REMEMBERED = 4_096

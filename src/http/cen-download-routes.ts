@@ -8,19 +8,23 @@ import { encodeHex } from '../format/bytes.ts'
 import { formatTimestamp } from '../operate/timestamp.ts'
 import { cenStream } from './cen-download-variables.ts'
 import { fileRoute } from './public-routes.ts'
-import type { Route, RouteReply } from './route.ts'
+import { optionsRoute, type Route, type RouteReply } from './route.ts'
 import type { RouteContext } from './routes.ts'
 
 const FILES_URL = '/v1/cens'
 
-/** Lists that are being sent at once: each reads all files. */
-const LISTS_AT_ONCE = 32
+/** What readers of lists may take up. */
+export interface ListLimits {
+  /** Lists that are being sent at once: each reads all files. */
+  readonly atOnce: number
+  /** A list whose reader takes nothing for so long is broken off, in milliseconds: it keeps others from theirs. */
+  readonly patience: number
+}
 
-/** A list whose reader takes nothing for so long is broken off, in milliseconds: it keeps others from theirs. */
-const PATIENCE_MS = 15_000
+const LIMITS: ListLimits = { atOnce: 32, patience: 15_000 }
 
 /** The addresses for downloads. */
-export function cenDownloadRoutes(context: RouteContext): Route[] {
+export function cenDownloadRoutes(context: RouteContext, limits: ListLimits = LIMITS): Route[] {
   const { serveFile, publicFolder } = context
   const stream = cenStream(context.ofKinds)
   const storePathOf = (path: string) => path.replace(FILES_URL, 'exports')
@@ -29,7 +33,7 @@ export function cenDownloadRoutes(context: RouteContext): Route[] {
     takesDirectly: (path: string) =>
       path.startsWith(`${FILES_URL}/`) && publicKind(storePathOf(path)) !== undefined,
   }
-  const sending = { lists: 0 }
+  const lists = { root: publicFolder, stream, ...limits, sending: 0 }
   return [
     fileRoute(serveFile, {
       ...files,
@@ -47,13 +51,30 @@ export function cenDownloadRoutes(context: RouteContext): Route[] {
         'Files that were published after a recovery to an earlier point: the index names them with their folder',
       names: ['stream', 'log', 'file'],
     }),
-    ...['', '/'].map((end) => listRoute(end, publicFolder, stream, sending)),
+    ...['', '/'].flatMap((end) => [
+      listRoute(end, lists),
+      optionsRoute(
+        `/api/v1/cens${end}`,
+        end === '' ? 'cenListOptionsWithoutSlash' : 'cenListOptions',
+        'public files',
+        ['GET', 'HEAD', 'POST'],
+      ),
+    ]),
   ]
 }
 
-function listRoute(end: string, root: string, stream: string, sending: { lists: number }): Route {
+/** What the lists of a server have in common. */
+interface Lists extends ListLimits {
+  /** The served one. */
+  readonly root: string
+  readonly stream: string
+  /** How many are being sent. */
+  sending: number
+}
+
+function listRoute(end: string, lists: Lists): Route {
   return {
-    methods: ['GET'],
+    methods: ['GET', 'HEAD'],
     url: `/api/v1/cens${end}`,
     operationId: end === '' ? 'listCensWithoutSlash' : 'listCens',
     summary:
@@ -64,22 +85,17 @@ function listRoute(end: string, root: string, stream: string, sending: { lists: 
       400: { description: '`msg` says what is wrong' },
       503: { description: 'Busy: try again after the seconds of Retry-After' },
     },
-    async handle({ query }) {
+    async handle({ method, query }) {
       const since = readSince(query)
-      if (sending.lists >= LISTS_AT_ONCE) throw new TocsinError('unavailable')
-      sending.lists += 1
+      // How long the list is can't be told without making it.
+      if (method === 'HEAD') return { status: 200, headers: LIST_HEADERS }
+      const { root, stream, atOnce, patience } = lists
+      if (lists.sending >= atOnce) throw new TocsinError('unavailable')
+      lists.sending += 1
       const body = Readable.from(jsonOf(listNumbers(root, stream, since)), { objectMode: false })
-      endWhenUnread(body)
-      body.once('close', () => (sending.lists -= 1))
-      return {
-        status: 200,
-        headers: {
-          'content-type': 'application/json',
-          'cache-control': 'no-cache, max-age=0',
-          'x-content-type-options': 'nosniff',
-        },
-        body,
-      }
+      endWhenUnread(body, patience)
+      body.once('close', () => (lists.sending -= 1))
+      return { status: 200, headers: LIST_HEADERS, body }
     },
     refuse: ({ status, message }): RouteReply => ({
       status,
@@ -89,12 +105,22 @@ function listRoute(end: string, root: string, stream: string, sending: { lists: 
   }
 }
 
-/** Breaks a stream off whose reader has stopped reading. */
-function endWhenUnread(body: Readable): void {
+const LIST_HEADERS = {
+  'content-type': 'application/json',
+  'cache-control': 'no-cache, max-age=0',
+  'x-content-type-options': 'nosniff',
+}
+
+/** Breaks a stream off whose reader has stopped reading. @param patience milliseconds */
+function endWhenUnread(body: Readable, patience: number): void {
   let timer: NodeJS.Timeout | undefined
   const wait = () => {
     clearTimeout(timer)
-    timer = setTimeout(() => body.destroy(), PATIENCE_MS).unref()
+    // While it flows it is the reader who waits: what counts may lie behind much that does not.
+    timer = setTimeout(
+      () => (body.readableFlowing === true ? wait() : body.destroy()),
+      patience,
+    ).unref()
   }
   wait()
   body.on('data', wait)
@@ -109,17 +135,32 @@ const TIME =
 
 /** @returns unix seconds @throws TocsinError `bad_request` */
 function readSince(query: string): number {
-  const [text, ...others] = new URLSearchParams(query).getAll('since')
-  const [, day, time = '00:00'] = TIME.exec(text ?? '') ?? []
+  const [text = '', ...others] = new URLSearchParams(query).getAll('since')
+  const moment = others.length > 0 ? NaN : (readListed(text) ?? readTime(text))
+  if (!Number.isNaN(moment)) return Math.floor(moment / 1000)
+  throw new TocsinError(
+    'bad_request',
+    'since must be a time in UTC such as 2027-01-31T12:00:00, or as lists have it, given once.',
+  )
+}
+
+/** A time as it is in lists, which apps send back; undefined when it is none. */
+function readListed(text: string): number | undefined {
+  const moment = Date.parse(text)
+  return !Number.isNaN(moment) && listedTime(moment / 1000) === text ? moment : undefined
+}
+
+function readTime(text: string): number {
+  const [, day, time = '00:00'] = TIME.exec(text) ?? []
   const moment = day === undefined ? NaN : Date.parse(`${day}T${time}Z`)
   // JavaScript takes the 30th of February for the 2nd of March.
   const isDay = !Number.isNaN(moment) && formatTimestamp(moment / 1000).startsWith(day ?? '')
-  if (others.length > 0 || !isDay)
-    throw new TocsinError(
-      'bad_request',
-      'since must be a time in UTC such as 2027-01-31T12:00:00, given once.',
-    )
-  return Math.floor(moment / 1000)
+  return isDay ? moment : NaN
+}
+
+/** The form of times in lists: that of HTTP, in which the framework of CovidWatch's second backend writes them. @param seconds unix time */
+function listedTime(seconds: number): string {
+  return new Date(seconds * 1000).toUTCString()
 }
 
 const CHUNK_LENGTH = 1 << 16
@@ -130,7 +171,7 @@ async function* jsonOf(numbers: AsyncIterable<ListedNumber>): AsyncGenerator<Buf
   const times = new Map<number, string>()
   for await (const { number, published } of numbers) {
     let time = times.get(published)
-    if (time === undefined) times.set(published, (time = formatTimestamp(published)))
+    if (time === undefined) times.set(published, (time = listedTime(published)))
     chunk += `${separator}{"uuid":"${encodeHex(number)}","created_at":"${time}","published_at":"${time}"}`
     separator = ','
     if (chunk.length < CHUNK_LENGTH) continue

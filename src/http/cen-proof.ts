@@ -56,7 +56,7 @@ export function proveByCode(
   code: string,
   request: RouteRequest,
 ): Promise<CenProof> {
-  const numbers = sortCens(CEN_FORMS[api](request.body, context.authorize.now()))
+  const numbers = sortCens(CEN_FORMS[api](request.body))
   return swapInPassing(context, { code, realm, api, cleartext: macedCens(numbers) }, request)
 }
 

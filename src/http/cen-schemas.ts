@@ -46,7 +46,6 @@ export const CENS_REPLY: Schema = {
 /** The body of POST /api/v1/cens/. */
 export const CEN_LIST_REQUEST: Schema = {
   type: 'object',
-  additionalProperties: false,
   required: ['cens'],
   properties: {
     cens: {
@@ -55,7 +54,6 @@ export const CEN_LIST_REQUEST: Schema = {
       maxItems: MOST_CENS,
       items: {
         type: 'object',
-        additionalProperties: false,
         required: ['uuid', 'created_at'],
         properties: {
           uuid: { type: 'string', description: '32 hex digits' },

@@ -20,7 +20,7 @@ import {
 } from './cen-schemas.ts'
 import {
   CLOSED,
-  isJson,
+  optionsRoute,
   type Chaff,
   type Route,
   type RouteReply,
@@ -43,7 +43,15 @@ export function cenUploadRoutes(context: RouteContext): Route[] {
     ...['', '/'].map((end) => successorRoute(end, upload('covidwatch-successor'))),
     ...(secret === undefined
       ? []
-      : ['', '/'].map((end) => interactionRoute(end, secret, upload('covidwatch')))),
+      : ['', '/'].flatMap((end) => [
+          interactionRoute(end, secret, upload('covidwatch')),
+          optionsRoute(
+            `/api/interaction${end}`,
+            end === '' ? 'interactionOptions' : 'interactionOptionsWithSlash',
+            'key zone',
+            ['POST'],
+          ),
+        ])),
   ]
 }
 
@@ -155,11 +163,16 @@ function successorRoute(end: string, upload: Upload): Route {
       503: { description: 'Busy: try again after the seconds of Retry-After' },
     },
     async handle(request) {
-      if (!isJson(request)) throw new TocsinError('unsupported_media_type')
+      if (!isAnyJson(request)) throw new TocsinError('unsupported_media_type')
       return answer(await upload(request))
     },
     refuse: (error) => answer(refusePublish(error)),
   }
+}
+
+/** As their framework judges it: JSON, or a form of it that has a name of its own. */
+function isAnyJson({ headers }: RouteRequest): boolean {
+  return /^application\/([\w.!#$&^-]+\+)?json *(;|$)/i.test(headers['content-type'] ?? '')
 }
 
 const INTERACTION_BYTES = 10_000
@@ -184,14 +197,28 @@ function interactionRoute(end: string, secret: Secret, upload: Upload): Route {
     async handle(request) {
       if (!isSecret(request.headers['x-app-secret-key'] ?? '', secret))
         throw invalid('Missing/wrong secret key header')
-      // Their framework reads the body of neither.
-      const isForm = /^application\/x-www-form-urlencoded *(;|$)/i
       const { 'content-type': type = '', 'transfer-encoding': coding } = request.headers
-      if (!isForm.test(type) || coding !== undefined) throw invalid(MISSING_STORED_VALUE)
-      return answer(await upload(request))
+      const isMultipart = /^multipart\/form-data *;/i.test(type)
+      const isForm = isMultipart || /^application\/x-www-form-urlencoded *(;|$)/i.test(type)
+      // Their framework reads the body of neither.
+      if (!isForm || coding !== undefined) throw invalid(MISSING_STORED_VALUE)
+      return answer(await upload(isMultipart ? await asPlainForm(request, type) : request))
     },
     refuse: (error) => answer(refusePublish(error)),
   }
+}
+
+/** A form in parts as one in pairs; a part that is a file is no field, as there. */
+async function asPlainForm(request: RouteRequest, type: string): Promise<RouteRequest> {
+  // At most 10,000 bytes: what a parser makes of the worst of them takes some milliseconds.
+  const body = new Uint8Array(request.body)
+  const form = await new Response(body, { headers: { 'content-type': type } })
+    .formData()
+    .catch(() => undefined)
+  const values = form?.getAll('stored_value').filter((value) => typeof value === 'string') ?? []
+  const fields = new URLSearchParams()
+  for (const value of values) fields.append('stored_value', value)
+  return { ...request, body: Buffer.from(fields.toString()) }
 }
 
 /** An answer in the words of an existing API: nothing when all is well, else a sentence. */

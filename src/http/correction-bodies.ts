@@ -6,7 +6,7 @@ import type { CorrectionResult } from '../correct/corrections-list.ts'
 import { previewReinstatement, reinstate } from '../correct/reinstate.ts'
 import { parseSelection, type Selection } from '../correct/selection.ts'
 import { previewWithdrawal, withdraw } from '../correct/withdraw.ts'
-import type { KeyZone } from '../correct/zone.ts'
+import type { CorrectedZone } from '../correct/zone.ts'
 import { TocsinError } from '../errors.ts'
 import type { WithdrawalScope } from '../submit/corrections.ts'
 import { SELECTION } from './correction-schemas.ts'
@@ -101,7 +101,7 @@ export function readWanted(body: ReturnType<typeof PREVIEW_BODY.read>): Wanted {
 }
 
 /** What it would do. */
-export function previewAs(zone: KeyZone, wanted: Wanted): Promise<unknown> {
+export function previewAs(zone: CorrectedZone, wanted: Wanted): Promise<unknown> {
   if (wanted.kind === 'withdrawal') return previewWithdrawal(zone, wanted.selection, wanted.scope)
   if (wanted.kind === 'reinstatement') return previewReinstatement(zone, wanted)
   return previewAmendment(zone, wanted.selection, wanted)
@@ -109,7 +109,7 @@ export function previewAs(zone: KeyZone, wanted: Wanted): Promise<unknown> {
 
 /** Does it. @throws TocsinError `preview_outdated` and whatever refuses it */
 export function correctAs(
-  zone: KeyZone,
+  zone: CorrectedZone,
   wanted: Wanted,
   note: Note,
   now: Date,

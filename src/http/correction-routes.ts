@@ -5,7 +5,7 @@ import { listCorrections, requireCorrection } from '../correct/corrections-list.
 import { noteLookUp, type LookUp } from '../correct/look-ups.ts'
 import type { AdmitOperator, OperatorRole } from '../correct/operators.ts'
 import { readReportLife } from '../correct/report-life.ts'
-import type { KeyZone } from '../correct/zone.ts'
+import type { CorrectedZone } from '../correct/zone.ts'
 import { TocsinError } from '../errors.ts'
 import {
   KEPT_NOWHERE,
@@ -28,7 +28,7 @@ import { CLOSED, isJson, type Route, type RouteRequest, type Schema } from './ro
 
 /** What requests of operators need. */
 export interface CorrectionContext {
-  readonly zone: KeyZone
+  readonly zone: CorrectedZone
   readonly admit: AdmitOperator
   readonly now: () => Date
 }
@@ -103,7 +103,7 @@ export function correctionRoutes(context: CorrectionContext): Route[] {
   ]
 }
 
-function oneCorrection({ db }: KeyZone, id: string): Promise<CorrectionResult> {
+function oneCorrection({ db }: Pick<CorrectedZone, 'db'>, id: string): Promise<CorrectionResult> {
   if (!/^[0-9a-f]{32}$/i.test(id)) throw new TocsinError('correction_unknown')
   return requireCorrection(db, id.toLowerCase())
 }

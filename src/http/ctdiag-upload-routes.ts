@@ -7,7 +7,12 @@ import type { KeyCounts } from '../operate/metrics.ts'
 import { randomPiece } from '../operate/random-piece.ts'
 import { cleartextOf, CTDIAG_FORMS, type CtdiagName, type UploadProof } from '../submit/ctdiag.ts'
 import { ctdiagUploadSettings, type CtdiagUploadSettings } from '../submit/ctdiag-variables.ts'
-import { parseRecords, refuseLength, refuseUntakeable } from '../submit/parse-ctdiag.ts'
+import {
+  parseRecords,
+  refuseLength,
+  refuseUntakeable,
+  tooManyRecords,
+} from '../submit/parse-ctdiag.ts'
 import {
   CHAFF_HEADER,
   CLOSED,
@@ -69,7 +74,7 @@ export function ctdiagUploadRoutes(context: RouteContext): Route[] {
         503: { description: 'Busy: try again after the seconds of Retry-After', ...TEXT },
       },
       handle: (request) => upload(context, settings, api, request),
-      refuse: (error) => refuse(error, tooLarge),
+      refuse: (error) => refuse(error, tooLarge, settings.maxKeys[api]),
       chaff: CHAFF,
     }
   })
@@ -186,10 +191,13 @@ function accepted(trackingId: string, keys: KeyCounts = NO_KEYS): RouteReply {
   }
 }
 
-function refuse(error: TocsinError, tooLarge: 400 | 413): RouteReply {
+function refuse(error: TocsinError, tooLarge: 400 | 413, maxKeys: number): RouteReply {
   const { code, status, message, retryAfter } = error
-  const told = code === 'request_too_large' ? tooLarge : statusOf(code, status)
-  const reply = refused(told, code, message, randomPiece(16).toString('hex'))
+  const trackingId = randomPiece(16).toString('hex')
+  const reply =
+    code === 'request_too_large'
+      ? refused(tooLarge, code, tooManyRecords(maxKeys), trackingId)
+      : refused(statusOf(code, status), code, message, trackingId)
   return retryAfter === undefined ? reply : { ...reply, retryAfter }
 }
 

@@ -49,7 +49,7 @@ export type Schema = Readonly<Record<string, unknown>>
 
 /** A row of the route table. */
 export interface Route {
-  readonly methods: readonly ('GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE')[]
+  readonly methods: readonly ('GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS')[]
   readonly url: string
   readonly operationId: string
   readonly summary: string
@@ -102,6 +102,25 @@ export const CHAFF_HEADER = {
 
 /** What the OpenAPI document says of an API that is closed. */
 export const CLOSED = 'Closed for maintenance: try again after the seconds of Retry-After'
+
+/** Says which methods an address takes, as the servers of some existing APIs do; nothing that would let a page of another site send any. */
+export function optionsRoute(
+  url: string,
+  operationId: string,
+  tag: Route['tag'],
+  methods: readonly string[],
+): Route {
+  const headers = { allow: [...methods, 'OPTIONS'].join(', ') }
+  return {
+    methods: ['OPTIONS'],
+    url,
+    operationId,
+    summary: 'Which methods the address takes',
+    tag,
+    replies: { 200: { description: '`Allow` says it' } },
+    handle: async () => ({ status: 200, headers, body: '' }),
+  }
+}
 
 /** Whether a request says that its body is JSON. */
 export function isJson(request: RouteRequest): boolean {

@@ -13,7 +13,7 @@ import { readLogFolder } from '../log/read-events.ts'
 import { openSigners, signWith, type DraftFile, type DraftRelease } from './build-window.ts'
 import { buildNumberFiles, type SignFile } from './cen-files.ts'
 import { findShared } from './cen-shared.ts'
-import { CEN_SETTINGS, CEN_STREAM_DEFAULTS, cenSettings } from './cen-settings.ts'
+import { CEN_PUBLISHES, CEN_SETTINGS, CEN_STREAM_DEFAULTS, cenSettings } from './cen-settings.ts'
 import {
   CURRENT_SECONDS,
   readHistory,
@@ -37,16 +37,17 @@ import type { ReleaseSpan } from './window-keys.ts'
 const VERSION = 1
 
 /** Paths of `whole` files. */
-const WHOLE = '-00003(-[a-z0-9]+)?[.]bin([.]sig)?$'
+export const WHOLE = '-00003(-[a-z0-9]+)?[.]bin([.]sig)?$'
 
 /** Paths of files that tell of withdrawals: `removed` and `whole`. */
-const TELLING = '-0000[23](-[a-z0-9]+)?[.]bin$'
+export const TELLING = '-0000[23](-[a-z0-9]+)?[.]bin$'
 
 /** Contact event numbers: what is new, what counts no more, and each day all that count. */
 export const CEN_ENCODER: StreamEncoder = {
   version: VERSION,
   sharesKeys: false,
   settings: CEN_SETTINGS,
+  publishes: CEN_PUBLISHES,
   streamDefaults: CEN_STREAM_DEFAULTS,
   // Two days: whoever reads one has time, and there are never many, as large as they are.
   brief: { pattern: WHOLE, seconds: 2 * WHOLE_SECONDS },

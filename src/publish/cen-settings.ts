@@ -43,6 +43,9 @@ export const CEN_SETTINGS: Readonly<Record<keyof CenSettings, StreamSetting>> = 
   },
 }
 
+/** As {@link StreamEncoder.publishes}: reports of the levels of trust that the stream says, or else of the usual ones. */
+export const CEN_PUBLISHES = `coalesce(s.settings -> 'trust', '${JSON.stringify(DEFAULTS.trust)}') ? (select trust from cen_report where seq = p.seq)`
+
 /** How such a stream differs from {@link STREAM_DEFAULTS}: there is no padding of numbers, and they are current for 21 days. */
 export const CEN_STREAM_DEFAULTS = {
   minimum: 0,

@@ -12,8 +12,9 @@ import { encoderOf, type Pointer } from './stream-encoder.ts'
 import { listStreams, type ConfiguredStream } from './streams.ts'
 
 /**
- * What can be wrong: `lost` is recorded and not there; `changed` is there with other bytes; `stale` is an index or a public key that
- * is not as the log has it; `late` was removed in the log and is still there; a `stray` is named by no release and no stream.
+ * What can be wrong: `lost` must be there and is not, a released file or what is replaced with each release; `changed` is a released file
+ * with other bytes; `stale` is an index, a list or a public key that is not as the log has it; `late` was removed in the log and is still
+ * there; a `stray` is named by no release and no stream.
  */
 export type StoreProblem = 'lost' | 'changed' | 'stale' | 'late' | 'stray'
 
@@ -24,9 +25,9 @@ export interface StoreFinding {
   readonly path: string
   /** What lies there; undefined when nothing does. */
   readonly size?: number
-  /** What the log says of it. */
+  /** What the log says of a released file. */
   readonly recorded?: RecordedFile
-  /** The stream of a stale one. */
+  /** Of a file that is replaced with each release: its stream. */
   readonly stream?: string
 }
 
@@ -143,7 +144,7 @@ async function examineAgain(
   return examineFiles(store, rows)
 }
 
-/** Compares the index and the public key of each stream with what they must be. */
+/** Compares the index, the lists and the public key of each stream with what they must be. */
 async function examinePointers(
   context: Omit<CheckContext, 'settle'>,
   streams: readonly ConfiguredStream[],
@@ -162,8 +163,11 @@ async function examinePointers(
       // A stream that was just added: no publisher has come by yet.
       if (present === undefined && standings.get(stream.name)?.number === 0) continue
       if (await isRight(context, pointer)) continue
-      const size = present === undefined ? {} : { size: present.size }
-      findings.push({ problem: 'stale', path, ...size, stream: stream.name })
+      findings.push(
+        present === undefined
+          ? { problem: 'lost', path, stream: stream.name }
+          : { problem: 'stale', path, size: present.size, stream: stream.name },
+      )
     }
   return findings
 }

@@ -194,7 +194,12 @@ async function explainPending(
 }
 
 /** In which window a moment falls that no release has covered, and when that is due. */
-function pendingIn(stream: Stream, standing: Standing, moment: number, now: number): Standpoint {
+export function pendingIn(
+  stream: Stream,
+  standing: Standing,
+  moment: number,
+  now: number,
+): Standpoint {
   if (stream.through !== null && moment >= stream.through)
     return never('after_end', `the stream ends at ${formatTimestamp(stream.through)}, before it`)
   const aligned = windowEnd(stream.period, moment)
@@ -254,17 +259,21 @@ async function explainHeld(
 }
 
 /** When keys go out at the latest that are held from some moment on. */
-function lastRelease({ period, windowAge, through }: Stream, heldFrom: number): number {
+export function lastRelease({ period, windowAge, through }: Stream, heldFrom: number): number {
   const end = windowEnd(period, heldFrom + LONGEST_HOLD - 1)
   return Math.min(end, through ?? Infinity) + windowAge
 }
 
-function never(verdict: KeyVerdict, says: string): Standpoint {
+/** How something stands that no later release brings. */
+export function never(verdict: KeyVerdict, says: string): Standpoint {
   return { verdict, says }
 }
 
 /** Why no key of a report is in a stream: the words for what `matchReport` says. */
-function refuseReport(stream: Stream, { regions, traveler }: KeyState): string | undefined {
+export function refuseReport(
+  stream: Stream,
+  { regions, traveler }: Pick<KeyState, 'regions' | 'traveler'>,
+): string | undefined {
   const { inputRegions, excludedRegions, travelers } = stream
   const excluded = regions.filter((region) => excludedRegions.includes(region))
   if (excluded.length > 0) return `the stream leaves out ${excluded.join(', ')}`

@@ -3,6 +3,8 @@
 import { bigintArray, byteaArray, textArray } from '../db/binary-array.ts'
 import type { Queryable } from '../db/database.ts'
 import { sql } from '../db/sql.ts'
+import type { PublisherContext } from './publisher-context.ts'
+import { textLiteral } from './stream-filter.ts'
 
 /** Keys that a release of a stream published for the first time. */
 export interface PublishedCount {
@@ -15,9 +17,12 @@ export interface PublishedCount {
 
 /** How much a correction concerns, and what of it is known outside. */
 export interface ConcernedCount {
+  /** Where its diagnosis keys went out. */
   readonly published: readonly PublishedCount[]
-  /** Keys that the reports brought or revised, each once; and identifiers of other kinds that they brought. */
+  /** Keys that the reports brought or revised, each once. */
   readonly keys: number
+  /** Identifiers of other kinds that they brought. */
+  readonly others: number
   /** How many of the keys were changed by reports that are not concerned: these say something that nobody doubts. */
   readonly revisedByOthers: number
 }
@@ -71,11 +76,10 @@ export async function countConcerned(
       (sum, row) => (row.stream === null && row.release === what ? sum + row.keys : sum),
       0,
     )
-  const others = sumOf(OTHERS)
-  const published = rows.filter((row): row is PublishedCount => row.stream !== null)
   return {
-    published: others === 0 ? published : [...published, ...(await countOthers(db, reports))],
-    keys: sumOf(KEYS) + others,
+    published: rows.filter((row): row is PublishedCount => row.stream !== null),
+    keys: sumOf(KEYS),
+    others: sumOf(OTHERS),
     revisedByOthers: sumOf(REVISED),
   }
 }
@@ -89,25 +93,32 @@ const OTHERS = 2
 export async function countPublished(
   ...given: Parameters<typeof countConcerned>
 ): Promise<readonly PublishedCount[]> {
-  return (await countConcerned(...given)).published.filter(({ others }) => others === undefined)
+  return (await countConcerned(...given)).published
 }
 
 /**
  * Where identifiers of other kinds were published for the first time, report by report: what a kind calls its reports begins with its
- * own name.
+ * own name, and its encoder says which of them a stream publishes.
  */
-async function countOthers(db: Queryable, reports: readonly number[]): Promise<PublishedCount[]> {
-  const { rows } = await db.query<PublishedCount>(
+export async function countOthers(
+  db: Queryable,
+  { encoders }: Pick<PublisherContext, 'encoders'>,
+  reports: readonly number[],
+): Promise<PublishedCount[]> {
+  const choices = [...encoders].flatMap(([kind, { publishes }]) =>
+    publishes === undefined ? [] : [`and (s.kind <> ${textLiteral(kind)} or (${publishes}))`],
+  )
+  const { text, values } =
     sql`select s.name as stream, f.number as release, sum(p.identifiers)::bigint as keys, true as others
         from report p join event e on e.seq = p.seq join stream s on e.type = s.kind || '.report'
           join release f on f.stream = s.name and f.keys_from <= p.grain and f.window_end > p.grain and f.read_seq > p.seq
-          left join cen_report c on c.seq = p.seq
         where p.seq = any(${bigintArray(reports)}::bigint[]) and p.identifiers is not null
           and stream_takes(p.regions, p.traveler, s.input_regions, s.excluded_regions, s.travelers)
-          and (c.seq is null or coalesce(s.settings -> 'trust', '["verified"]') ? c.trust)
-          and not report_is_held(p.seq, f.read_seq, 0)
-        group by 1, 2 order by 1, 2`,
-  )
+          and not report_is_held(p.seq, f.read_seq, 0)`
+  const { rows } = await db.query<PublishedCount>({
+    text: `${text} ${choices.join(' ')} group by 1, 2 order by 1, 2`,
+    values,
+  })
   return rows
 }
 

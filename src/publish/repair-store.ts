@@ -82,7 +82,8 @@ async function mend(
 ): Promise<string | undefined> {
   const [{ problem, path, recorded, stream: name }] = findings as [StoreFinding]
   if (recorded !== undefined) return restoreFiles(context, recorded.seq, findings)
-  if (problem === 'stale') {
+  // An index, a list or a public key: lost or stale, it is written anew.
+  if (name !== undefined) {
     const stream = (await listStreams(context.db)).find((each) => each.name === name)
     if (stream === undefined) return undefined
     if (broken.has(stream.name)) return 'A file that it must name is not there.'

@@ -19,6 +19,11 @@ export interface StreamEncoder {
   readonly settings?: Readonly<Record<string, StreamSetting>>
   /** Files that newer ones replace. */
   readonly brief?: BriefFiles
+  /**
+   * Which of its reports a stream publishes, beyond the regions and travelers that every stream chooses by: a condition in SQL on a row `p`
+   * of `report` and a row `s` of `stream`. Left out for all of them.
+   */
+  readonly publishes?: string
   /** How its streams differ from others when nobody says otherwise. */
   readonly streamDefaults?: StreamChanges & Pick<Stream, 'diagnosisKeys'>
   /** How many windows from the first on have nothing new for any stream of the kind: found with one look at each index. */

@@ -36,7 +36,7 @@ export const CEN_FORMS = {
   'cens-v1': parsePackedCens,
   'covidwatch-successor': parseCenList,
   covidwatch: parseStoredValue,
-} as const satisfies Record<string, (body: Uint8Array, now: Date) => Uint8Array>
+} as const satisfies Record<string, (body: Uint8Array) => Uint8Array>
 
 /** The name of one of these APIs. */
 export type CenName = keyof typeof CEN_FORMS
@@ -58,7 +58,7 @@ async function acceptCens(
 ): Promise<PublishReply> {
   const trackingId = randomPiece(16)
   try {
-    const numbers = sortCens(CEN_FORMS[api](body, context.now()))
+    const numbers = sortCens(CEN_FORMS[api](body))
     const fingerprint = fingerprintCens(api, numbers, fields, context.fingerprintKey)
     const judged = await judge(context, fields, numbers, { source: api, trackingId, fingerprint })
     const acceptance = await context.commit.submit({ fingerprint, judged })

@@ -60,7 +60,12 @@ export function refuseLength(
   if (body.length === 0) throw refuse(`The body is empty: send records of ${recordLength} bytes.`)
   if (body.length % recordLength !== 0)
     throw refuse(`The body must be a whole number of records of ${recordLength} bytes.`)
-  if (body.length / recordLength > maxKeys) throw refuse(`There may be at most ${maxKeys} records.`)
+  if (body.length / recordLength > maxKeys) throw refuse(tooManyRecords(maxKeys))
+}
+
+/** What is said of a body with more records than that. */
+export function tooManyRecords(maxKeys: number): string {
+  return `There may be at most ${maxKeys} records.`
 }
 
 /**

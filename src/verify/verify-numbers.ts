@@ -7,8 +7,10 @@ import {
   NUMBER_BYTES,
   NUMBER_INDEX_HEAD,
   parseIndexLine,
+  parseNumberFilePath,
   SIGNATURE_SUFFIX,
   type IndexedNumberFile,
+  type NumberFile,
 } from '../format/number-file.ts'
 import { printable } from '../format/printable.ts'
 import {
@@ -105,6 +107,40 @@ export async function* verifyNumberFeed(
       yield { type: 'refused', file: path, error }
     }
   }
+}
+
+/**
+ * Verifies a file of numbers without the index that names it: nothing then says how many numbers it has.
+ *
+ * @param source where it lies, its signatures beside it
+ * @param path of the file there
+ * @throws VerificationError
+ */
+export async function verifyNumbersAlone(
+  source: Pick<FeedSource, 'readFile'>,
+  path: string,
+  keys: readonly LoadedKey[],
+): Promise<VerifiedNumbers> {
+  const named = nameOfNumbers(path)
+  if (named === undefined) throw new Error(`${path} is no name of a file of numbers`)
+  const bytes = await source.readFile(path, MAX_NUMBER_FILE_BYTES)
+  const list = await source
+    .readFile(`${path}${SIGNATURE_SUFFIX}`, MAX_SIGNATURE_BYTES)
+    .catch((cause: unknown) => {
+      if (!(cause instanceof VerificationError && cause.code === 'file_missing')) throw cause
+      throw new VerificationError(
+        'signature_missing',
+        `The signatures of a file of numbers lie beside it, under its name with ${SIGNATURE_SUFFIX} behind it: fetch that file, too.`,
+        { cause },
+      )
+    })
+  const file = { ...named, count: Math.floor(bytes.length / NUMBER_BYTES) }
+  return asVerification(() => verifyNumbers(file, bytes, list, keys))
+}
+
+/** What the name of a file says, whatever folder it lies in; undefined for any other than that of a file of numbers. */
+export function nameOfNumbers(path: string): NumberFile | undefined {
+  return parseNumberFilePath(`anywhere/${path.slice(path.lastIndexOf('/') + 1)}`)
 }
 
 /**

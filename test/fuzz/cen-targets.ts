@@ -9,7 +9,6 @@ import { mutatedJson } from './json.ts'
 import { mutatedBytes, mutatedText } from './mutate.ts'
 import { hex, isClientError, target, valueOf } from './target.ts'
 
-const NOW = new Date('2026-03-10T08:00:00Z')
 const UUID = '00112233-4455-6677-8899-aabbccddeeff'
 const DIGITS = UUID.replaceAll('-', '')
 const NUMBER = Buffer.from(DIGITS, 'hex')
@@ -41,7 +40,7 @@ export const cenTargets = [
     },
   ),
   target('a list of numbers', mutatedJson(LISTS, ['cens', 'uuid', 'created_at']), (body) =>
-    assertWhole(valueOf(() => parseCenList(body, NOW), isClientError)),
+    assertWhole(valueOf(() => parseCenList(body), isClientError)),
   ),
   target('a form with a number', mutatedBytes(FORMS), (body) => {
     const read = valueOf(() => parseStoredValue(body), isClientError)
