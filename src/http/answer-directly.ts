@@ -13,11 +13,13 @@ import { pathOf, queryOf, RETRY_AFTER_SECONDS, type Route, type RouteReply } fro
 export interface Shared {
   /** Headers of every reply. */
   readonly headers: Readonly<Record<string, string>>
-  count(route: Route, answer: RouteReply): void
+  /** @param route left out for what belongs to none */
+  count(route: Route | undefined, answer: RouteReply): void
   /** The reply to an error. */
-  refuse(route: Route, error: unknown): RouteReply
+  refuse(route: Route | undefined, error: unknown): RouteReply
   /** Whether the server takes no more requests: a connection ends with its answer. */
   isClosing(): boolean
+  now(): Date
 }
 
 /** @param behind takes every request that no route wants directly */
@@ -63,10 +65,15 @@ async function answer(
     reply = shared.refuse(route, error)
   }
   shared.count(route, reply)
-  send(response, reply, shared)
+  sendDirectly(response, reply, shared)
 }
 
-function send(response: ServerResponse, reply: RouteReply, shared: Shared): void {
+/** Sends a reply without the framework. */
+export function sendDirectly(
+  response: ServerResponse,
+  reply: RouteReply,
+  shared: Pick<Shared, 'headers' | 'isClosing'>,
+): void {
   const json = reply.json === undefined ? undefined : Buffer.from(JSON.stringify(reply.json))
   const body = json ?? reply.body
   const headers: OutgoingHttpHeaders = { ...shared.headers, ...reply.headers }

@@ -3,14 +3,15 @@
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { REFUSAL_CACHE_CONTROL } from '../distribute/public-paths.ts'
-import { TocsinError, type ErrorCode } from '../errors.ts'
+import { TocsinError } from '../errors.ts'
 import { systemClock } from '../operate/clock.ts'
 import type { Logger } from '../operate/logger.ts'
 import type { Metrics } from '../operate/metrics.ts'
-import { answerDirectly } from './answer-directly.ts'
+import { answerDirectly, type Shared } from './answer-directly.ts'
 import { clientAddress } from './client-address.ts'
 import { createServer } from './create-server.ts'
 import { createDecoys, isDecoy } from './decoys.ts'
+import { asTocsinError, createRefusals } from './request-faults.ts'
 import { BEYOND_LIMIT, createReadBody } from './read-body.ts'
 import {
   pathOf,
@@ -83,17 +84,27 @@ export async function buildApp(
     },
   }
   let isClosing = false
+  const shared: Shared = {
+    headers: demo ? DEMO_HEADERS : {},
+    count: (route, { status }) => metrics?.countRequest(route?.url ?? 'other', status),
+    refuse: (route, error) => server.refuse(route, error),
+    isClosing: () => isClosing,
+    now,
+  }
   const app = fastify({
     bodyLimit: DEFAULT_BODY_LIMIT,
     serverFactory: (listener) =>
       createServer(
-        answerDirectly(routes, listener, {
-          headers: demo ? DEMO_HEADERS : {},
-          count: (route, { status }) => metrics?.countRequest(route.url, status),
-          refuse: (route, error) => server.refuse(route, error),
-          isClosing: () => isClosing,
-        }),
+        answerDirectly(routes, listener, shared),
+        createRefusals(
+          shared,
+          METHODS.filter((method) =>
+            routes.some(({ methods }) => methods.some((each) => each === method)),
+          ),
+        ),
       ),
+    // The server above has answered it.
+    clientErrorHandler: () => undefined,
     exposeHeadRoutes: false,
     logger: false,
     return503OnClosing: false,
@@ -270,24 +281,6 @@ function send(
   reply.header('content-type', 'application/json').send(Buffer.from(text))
   const { padding } = json as { readonly padding?: unknown }
   return text.length - (typeof padding === 'string' ? padding.length : 0)
-}
-
-// What may come while a body is read, and what we say to it.
-const FRAMEWORK_ERRORS: Readonly<Record<string, ErrorCode>> = {
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
-  FST_ERR_CTP_EMPTY_JSON_BODY: 'bad_request',
-  FST_ERR_BAD_URL: 'not_found',
-  FST_ERR_MAX_PARAM_LENGTH: 'not_found',
-}
-
-function asTocsinError(error: unknown): TocsinError {
-  if (error instanceof TocsinError) return error
-  const { code = '', statusCode = 500 } = (error ?? {}) as Partial<FastifyError>
-  const known = FRAMEWORK_ERRORS[code]
-  if (known !== undefined) return new TocsinError(known)
-  // A body that ends early, or another fault of the request that the framework found.
-  if (statusCode < 500) return new TocsinError('bad_request')
-  return new TocsinError('internal_error')
 }
 
 /** Whether a cache might keep the refusal of a file that is there by now, or of an address that could be one's. */

@@ -11,6 +11,13 @@ export const CEN_DOWNLOAD_VARIABLES = {
   },
 } as const
 
+/** Where phones read a stream's numbers beside its files. */
+export const CEN_LIST = {
+  address: '/api/v1/cens/',
+  variable: 'TOCSIN_CEN_STREAM',
+  stream: cenStream,
+} as const
+
 /** The stream that follows from what was given. @param given values of {@link CEN_DOWNLOAD_VARIABLES} by name */
 export function cenStream(given: ReadonlyMap<string, unknown>): string {
   return (given.get('TOCSIN_CEN_STREAM') as string | undefined) ?? 'cen'

@@ -33,6 +33,13 @@ export const CTDIAG_DOWNLOAD_VARIABLES = {
   },
 } as const
 
+/** Where phones read a stream's keys beside its files. */
+export const CTDIAG_LIST = {
+  address: '/diagnosis-keys',
+  variable: 'TOCSIN_CTDIAG_STREAM',
+  stream: (given: ReadonlyMap<string, unknown>) => ctdiagDownloadSettings(given).stream,
+} as const
+
 /** How downloads are answered. */
 export interface CtdiagDownloadSettings {
   readonly stream: string
