@@ -1,12 +1,13 @@
 // Kinds: the one table of kinds of key; promises that a kind is its row here and the files that it names, and that log, correction, archive, recovery, releases and verification know none of them.
 
+import type { KindExplanation } from './cli/kind-explanation.ts'
 import type { TownProtocol } from './cli/town-protocols.ts'
 import type { ConfigProblem, Variable } from './config-variables.ts'
 import { cenDownloadRoutes } from './http/cen-download-routes.ts'
-import { CEN_DOWNLOAD_VARIABLES } from './http/cen-download-variables.ts'
+import { CEN_DOWNLOAD_VARIABLES, CEN_LIST } from './http/cen-download-variables.ts'
 import { cenUploadRoutes } from './http/cen-upload-routes.ts'
 import { ctdiagDownloadRoutes } from './http/ctdiag-download-routes.ts'
-import { CTDIAG_DOWNLOAD_VARIABLES } from './http/ctdiag-download-variables.ts'
+import { CTDIAG_DOWNLOAD_VARIABLES, CTDIAG_LIST } from './http/ctdiag-download-variables.ts'
 import { ctdiagUploadRoutes } from './http/ctdiag-upload-routes.ts'
 import { earlierApiRoutes } from './http/earlier-api-routes.ts'
 import { keyZoneRoutes } from './http/key-zone-routes.ts'
@@ -28,6 +29,15 @@ import type { SubmissionApi } from './submit/submission-api.ts'
 import type { FeedForm } from './verify/feed-form.ts'
 import { NUMBER_FEED } from './verify/number-feed.ts'
 
+/** The address of a list of keys, which shows those of one stream. */
+export interface KindList {
+  readonly address: string
+  /** Names the stream. */
+  readonly variable: string
+  /** Its name. @param given values of the kind's variables by name */
+  stream(given: ReadonlyMap<string, unknown>): string
+}
+
 /** A kind of key. */
 export interface Kind {
   /** As streams say it: lower-case letters. */
@@ -44,8 +54,12 @@ export interface Kind {
   readonly encoder: StreamEncoder
   /** How `tocsin verify` reads its files; left out where they are signed export zips. */
   readonly feed?: FeedForm
+  /** What its phones read in the place of files; left out where they read these. */
+  readonly list?: KindList
   /** What it answers by HTTP. */
   routes(context: RouteContext): Route[]
+  /** Loads how `tocsin explain` tells of its reports and identifiers; left out where they are diagnosis keys. */
+  explanation?(): Promise<KindExplanation>
   /** Loads how the phones of `tocsin demo` speak it; left out where none do. */
   town?(): Promise<TownProtocol>
 }
@@ -75,6 +89,7 @@ export const KINDS: readonly Kind[] = [
     apis: CTDIAG_APIS,
     projections: [],
     encoder: CTDIAG_ENCODER,
+    list: CTDIAG_LIST,
     routes: (context) => [...ctdiagDownloadRoutes(context), ...ctdiagUploadRoutes(context)],
     town: async () => (await import('./cli/town-ctdiag.ts')).CTDIAG_PROTOCOL,
   },
@@ -86,7 +101,9 @@ export const KINDS: readonly Kind[] = [
     projections: [cenProjection],
     encoder: CEN_ENCODER,
     feed: NUMBER_FEED,
+    list: CEN_LIST,
     routes: (context) => [...cenUploadRoutes(context), ...cenDownloadRoutes(context)],
+    explanation: async () => (await import('./cli/explain-cen.ts')).CEN_EXPLANATION,
     town: async () => (await import('./cli/town-cen.ts')).CEN_PROTOCOL,
   },
 ]

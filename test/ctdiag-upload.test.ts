@@ -191,7 +191,17 @@ databaseTestOnce(
         400,
         'bad_request',
         [record(startOf(now, 1)), record(startOf(now, 1) + 10)],
-        /overlap/,
+        /overlap: records 1 and 2[.]/,
+      ],
+      [
+        '/diagnosis-keys',
+        400,
+        'bad_request',
+        [
+          good[0] as Buffer,
+          Buffer.concat([Buffer.alloc(16), record(startOf(now, 2)).subarray(16)]),
+        ],
+        /record 2: it is all zeros/,
       ],
       ['/v0/diagnosis-keys', 400, 'bad_request', [], /empty/],
       ['/v0/diagnosis-keys', 400, 'bad_request', Buffer.alloc(21), /18 bytes/],

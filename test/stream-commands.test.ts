@@ -136,7 +136,11 @@ databaseTestOnce('what a kind has of its own is told to its streams alone', asyn
   const added = await run(
     `stream add town --kind cen --region us --period 2h --trust located,verified --cells 3 ${KEY}`,
   )
-  assert.deepEqual(added.warnings, [], 'nothing about padding, or what phones read of exports')
+  assert.deepEqual(
+    added.warnings.map(({ code }) => code),
+    ['list_empty'],
+    'nothing about padding, or what phones read of exports',
+  )
   const settings = async () => (await show('town'))['settings']
   assert.deepEqual(await settings(), { trust: ['located', 'verified'], cells: 3 })
   await run('stream update town --cell-reports 30')
@@ -198,6 +202,40 @@ databaseTestOnce(
     assert.deepEqual({ status, err }, { status: 0, err: '' })
     assert.match(out, /^Stream us publishes every 15m at \/exports\/us\/index\.txt\n.*96,000 keys/)
     assert.match(out, /\nwarning: more_files_than_phones_read: .*96 files a day.*\n/)
+  },
+)
+
+databaseTestOnce(
+  'whoever adds a stream whose phones read a list is told where it is, and by which setting',
+  async (db, t) => {
+    const { env, file } = await openDesk(db, t)
+    const add = async (kind: string, name: string, given = {}) => {
+      const words = `stream add ${name} --kind ${kind} --region US --period 15m --key-id 310 --key-version v1 --key`
+      const { out, err } = await tocsin([...words.split(' '), file('a.pem')], { ...env, ...given })
+      assert.equal(err, '')
+      assert.doesNotMatch(out, /files_than|more_files/)
+      return out
+    }
+    for (const [kind, address, variable] of [
+      ['ctdiag', '/diagnosis-keys', 'TOCSIN_CTDIAG_STREAM'],
+      ['cen', '/api/v1/cens/', 'TOCSIN_CEN_STREAM'],
+    ] as const) {
+      const alone = await add(kind, `${kind}-town`)
+      const other = `The list at ${address} is that of the stream ${kind}: ${variable}=${kind}-`
+      assert.ok(
+        alone.includes(
+          `\nwarning: list_empty: There is no stream ${kind} of the kind ${kind}, so that the list is empty. ${other}town,`,
+        ),
+        alone,
+      )
+      const its = `\nIts list is at ${address}.\n`
+      assert.ok((await add(kind, `${kind}-set`, { [variable]: `${kind}-set` })).includes(its))
+      const usual = await add(kind, kind)
+      assert.ok(usual.includes(its) && !usual.includes('list_empty'), usual)
+      const second = await add(kind, `${kind}-two`)
+      assert.ok(second.includes(`\n${other}two,`) && !second.includes('list_empty'), second)
+    }
+    assert.doesNotMatch((await tocsin(['stream', 'list'], env)).out, /list_empty|more_files/)
   },
 )
 

@@ -12,6 +12,7 @@ import { encodeSignatureList, SIGNATURE_ALGORITHM } from '../src/format/gaen-sig
 import { FEED_FORMS } from '../src/kinds.ts'
 import { DEFAULT_LIMITS } from '../src/verify/limits.ts'
 import { loadTrustedKeys } from '../src/verify/trusted-keys.ts'
+import { tocsinHere } from './run-command.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 const RELEASE = '1773129600-1773136800-00001-u0.bin'
@@ -92,6 +93,22 @@ test('a file of numbers is verified alone, with its signatures beside it', async
   const alone = await verify(removed)
   assert.equal('code' in alone && alone.code, 'signature_missing')
   assert.match('sentence' in alone ? alone.sentence : '', /its name with [.]sig behind it/)
+})
+
+test('people are told of numbers, and of one in the singular', async (t) => {
+  const folder = await temporaryFolder(t)
+  const key = join(folder, 'key.pem')
+  await writeFile(key, pemOf(pair))
+  for (const [name, count, words] of [
+    [RELEASE, 1, '1 number, 0 removed'],
+    [REMOVED, 2, '0 numbers, 2 removed'],
+  ] as const) {
+    const file = await put(folder, name, numbers(...Array(count).keys()))
+    const { out, err } = await tocsinHere(['verify', file, '--key', key], {})
+    const [line, summary] = out.split('\n')
+    assert.deepEqual([line, err], [`${name}  valid: ${words}`, ''])
+    assert.match(summary ?? '', new RegExp(`^valid: 1 file, ${words}, from 2026-03-10T08:00`))
+  }
 })
 
 test('the same over HTTP, whatever folder it lies in', async (t) => {

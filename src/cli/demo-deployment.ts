@@ -10,14 +10,9 @@ import { writePrivateFile } from '../db/private-file.ts'
 import { TocsinError } from '../errors.ts'
 import type { OpenZones } from '../operate/open-zones.ts'
 import { loadSigner, makeSigningKey } from '../publish/signer.ts'
-import { addStream, listStreams } from '../publish/streams.ts'
+import { addStream, listStreams, type Stream } from '../publish/streams.ts'
 import { addHealthAuthority, listHealthAuthorities } from '../submit/health-authorities.ts'
 import type { PhoneService } from './phone-client.ts'
-
-/** What a demo's stream of a kind says, beyond what every one does: so that few reports show a release that is split by location. */
-const SETTINGS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-  cen: { cells: 4, cellReports: 2 },
-}
 
 /** What differs between the demo that `start` makes and the town's. */
 export interface DemoOptions {
@@ -25,6 +20,8 @@ export interface DemoOptions {
   readonly period: number
   /** Of the stream; `gaen` when left out. */
   readonly kind?: string
+  /** Of the stream, as its kind has them; none when left out. */
+  readonly settings?: Readonly<Record<string, unknown>> | undefined
 }
 
 /** The API keys of a demo and whom they belong to, as they lie in its file. */
@@ -45,11 +42,16 @@ export async function setUpDemo(
   config: Config,
   zones: OpenZones,
   now: Date,
-  { period, kind = 'gaen' }: DemoOptions = { period: 10 },
+  { period, kind = 'gaen', settings = {} }: DemoOptions = { period: 10 },
 ): Promise<DemoKeys> {
   const realm = await ensureRealm(zones, now)
   await ensureAuthority(zones, realm, now)
-  await ensureStream(join(config.dataFolder, 'demo-signing-key.pem'), zones, { period, kind }, now)
+  await ensureStream(
+    join(config.dataFolder, 'demo-signing-key.pem'),
+    zones,
+    { period, kind, settings },
+    now,
+  )
   const file = demoKeysFile(config)
   return (await readDemoKeys(file)) ?? (await makeDemoKeys(file, zones, now))
 }
@@ -101,7 +103,7 @@ async function ensureAuthority(zones: OpenZones, realm: Realm, now: Date): Promi
 async function ensureStream(
   keyFile: string,
   zones: OpenZones,
-  { period, kind }: Required<DemoOptions>,
+  { period, kind, settings }: Pick<Stream, 'period' | 'kind' | 'settings'>,
   now: Date,
 ): Promise<void> {
   const { db, writer } = zones.key
@@ -120,7 +122,7 @@ async function ensureStream(
     // A newcomer wants to see the one key that was uploaded.
     hold: 0,
     minimum: 0,
-    settings: SETTINGS[kind] ?? {},
+    settings,
     keys: [{ keyId: DEMO_NAME, keyVersion: 'v1', publicKey, keyFile, from: 0, through: null }],
   }
   await db.transaction((tx) => addStream(tx, writer, stream, now))

@@ -89,7 +89,11 @@ async function live(
     clock,
     publisher: 'manual',
     prepare: async (zones) =>
-      void (await setUpDemo(config, zones, time, { period: PERIOD_SECONDS, kind: protocol.kind })),
+      void (await setUpDemo(config, zones, time, {
+        period: PERIOD_SECONDS,
+        kind: protocol.kind,
+        settings: protocol.streamSettings,
+      })),
   })
   const keys = await readDemoKeys(demoKeysFile(config))
   if (keys === undefined) throw new TocsinError('internal_error')

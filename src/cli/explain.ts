@@ -1,8 +1,7 @@
-// Cli: why a key or a contact event number is not out yet, or where it is; promises to change nothing.
+// Cli: why a key or another identifier is not out yet, or where it is; promises to change nothing.
 
-import type { Queryable } from '../db/database.ts'
 import { TocsinError } from '../errors.ts'
-import { decodeBase64, decodeHex, encodeHex } from '../format/bytes.ts'
+import { decodeBase64, decodeHex } from '../format/bytes.ts'
 import { printable } from '../format/printable.ts'
 import {
   explainKey,
@@ -11,10 +10,8 @@ import {
   type ExplainedReport,
   type KnownKey,
 } from '../publish/explain-key.ts'
-import { explainNumbers, type ExplainedNumbers } from '../publish/cen-explain.ts'
-import { countNumbers, findNumber } from '../publish/cen-find.ts'
-import type { Command, CommandContext } from './command.ts'
-import { startProgress } from './progress.ts'
+import { KINDS } from '../kinds.ts'
+import type { Command } from './command.ts'
 import { withData } from './with-data.ts'
 
 /** `tocsin explain` */
@@ -36,61 +33,44 @@ export const explainCommand: Command = {
       // 32 hex digits may be either.
       const report = isHex ? await explainReport(db, bytes, seconds) : undefined
       const key = await explainKey(db, bytes, seconds)
-      const numbers = report === undefined ? undefined : await explainNumbers(db, bytes, seconds)
-      const number =
-        report === undefined && !key.known
-          ? await lookForNumber(context, db, bytes, seconds)
-          : undefined
-      const isKnown = report !== undefined || key.known || (number?.found.length ?? 0) > 0
-      if (report !== undefined)
-        for (const line of reportLines(report)) context.print(printable(line))
-      if (numbers !== undefined)
-        for (const line of numbersLines(numbers)) context.print(printable(line))
-      if (key.known || (report === undefined && !isKnown))
-        for (const line of keyLines(key)) context.print(printable(line))
-      if (number !== undefined)
-        for (const line of numberLines(number)) context.print(printable(line))
-      if (!isKnown && isHex) context.print('No accepted report has it as its tracking id, either.')
+      const inReport: Record<string, unknown> = {}
+      const alone: Record<string, unknown> = {}
+      const lines = { inReport: [] as string[], alone: [] as string[] }
+      let isKnown = report !== undefined || key.known
+      for (const kind of await loadExplanations()) {
+        const told = report && (await kind.explainReport(db, bytes, seconds))
+        inReport[kind.inReport] = told?.value ?? null
+        lines.inReport.push(...(told?.lines ?? []))
+        const found =
+          report === undefined && !key.known
+            ? await kind.explainIdentifier(context, db, bytes, seconds)
+            : undefined
+        alone[kind.alone] = found?.value ?? null
+        lines.alone.push(...(found?.lines ?? []))
+        isKnown ||= found?.isKnown === true
+      }
+      const all = [
+        ...(report === undefined ? [] : reportLines(report)),
+        ...lines.inReport,
+        ...(key.known || !isKnown ? keyLines(key) : []),
+        ...lines.alone,
+        ...(!isKnown && isHex ? ['No accepted report has it as its tracking id, either.'] : []),
+      ]
+      for (const line of all) context.print(printable(line))
       return {
         document: {
           known: isKnown,
-          report: report === undefined ? null : { ...report, numbers: numbers ?? null },
+          report: report === undefined ? null : { ...report, ...inReport },
           key: report === undefined || key.known ? key : null,
-          number: number ?? null,
+          ...alone,
         },
       }
     })
   },
 }
 
-/** What came of looking for a number. */
-interface SoughtNumber {
-  /** Hex. */
-  readonly number: string
-  /** What was read for it. */
-  readonly reports: number
-  readonly numbers: number
-  /** One for each report that brought it. */
-  readonly found: readonly ExplainedNumbers[]
-}
-
-/** @returns undefined where there are no numbers */
-async function lookForNumber(
-  context: CommandContext,
-  db: Queryable,
-  number: Uint8Array,
-  seconds: number,
-): Promise<SoughtNumber | undefined> {
-  const { reports, numbers } = await countNumbers(db)
-  if (reports === 0) return undefined
-  const bar = startProgress(context, 'looked through', reports, 'reports')
-  let read = 0
-  try {
-    const found = await findNumber(db, number, seconds, (count) => bar.update((read += count)))
-    return { number: encodeHex(number), reports, numbers, found }
-  } finally {
-    bar.stop()
-  }
+async function loadExplanations() {
+  return Promise.all(KINDS.flatMap(({ explanation }) => explanation?.() ?? []))
 }
 
 /** @throws TocsinError `usage` */
@@ -115,21 +95,6 @@ function* reportLines(report: ExplainedReport): Generator<string> {
   )
   yield `report ${trackingId}, accepted ${accepted}, of ${regions.join(', ')}${traveler ? ', a traveler' : ''}${withdrawn ? ', withdrawn' : ''}${padding ? ': padding, made here' : `: ${counts.join(', ')}`}`
   for (const key of keys) yield* keyLines(key)
-}
-
-function* numberLines({ number, reports, numbers, found }: SoughtNumber): Generator<string> {
-  if (found.length === 0)
-    yield `contact event number ${number}: not among the ${numbers} numbers of ${reports} reports that are stored`
-  for (const each of found) {
-    yield `contact event number ${number}, accepted ${each.accepted}${each.withdrawn ? ', withdrawn' : ''}`
-    yield* numbersLines(each)
-  }
-}
-
-function* numbersLines({ trust, cell, through, streams }: ExplainedNumbers): Generator<string> {
-  yield `  ${trust}, ${cell === null ? 'of no cell' : `of cell ${cell}`}; counts until ${through}`
-  if (streams.length === 0) yield '  there is no stream of numbers yet: tocsin stream add makes one'
-  for (const { stream, verdict, says } of streams) yield `  ${stream}: ${verdict}: ${says}`
 }
 
 function* keyLines(key: ExplainedKey): Generator<string> {

@@ -7,7 +7,7 @@ import { KINDS } from '../kinds.ts'
 import { textOption, type Command, type CommandContext } from './command.ts'
 import { KEY_OPTIONS, readKey } from './stream-keys.ts'
 import { readStreamOptions, STREAM_OPTIONS } from './stream-options.ts'
-import { printWarnings, reportStream } from './stream-report.ts'
+import { describeList, printWarnings, reportStream } from './stream-report.ts'
 import { changeSettings, defaultsOfKind, SETTING_OPTIONS } from './stream-settings.ts'
 import { requiredOption, withData } from './with-data.ts'
 
@@ -57,6 +57,10 @@ export const streamAddCommand: Command = {
       context.print(
         `Stream ${name} publishes every ${inUnits(period)} at /exports/${name}/index.txt`,
       )
+      const list = describeList(stream, data.config.ofKinds)
+      // Else a warning says the same.
+      if (list !== undefined && !warnings.some(({ code }) => code === 'list_empty'))
+        context.print(list)
       context.print(padding.sentence)
       printWarnings(context, warnings)
       return { document: { name, added: true, padding, warnings } }

@@ -1,7 +1,7 @@
 // Cli: what commands tell of a stream; promises the same words and warnings wherever one is shown.
 
 import { EXPORT_REPORT_TYPES } from '../format/report-type.ts'
-import { ENCODERS } from '../kinds.ts'
+import { ENCODERS, KINDS } from '../kinds.ts'
 import { formatTimestamp } from '../operate/timestamp.ts'
 import { familiesOf, readRegionLists } from '../publish/families.ts'
 import { paddingCost } from '../publish/padding-cost.ts'
@@ -46,9 +46,14 @@ export async function reportStreams({ zones, config, now }: CommandData): Promis
     const family = families.find((each) => each.some(({ name }) => name === stream.name)) ?? []
     return {
       stream,
-      warnings: warnStream(stream, surroundings).filter(
-        ({ code }) => sharesKeys(stream) || OF_EVERY_KIND.includes(code),
-      ),
+      warnings: [
+        ...warnStream(stream, surroundings).filter(
+          ({ code }) =>
+            (sharesKeys(stream) || OF_EVERY_KIND.includes(code)) &&
+            !(OF_FILES.includes(code) && listOf(stream) !== undefined),
+        ),
+        ...warnList(stream, streams, config.ofKinds),
+      ],
       padding: paddingCost(stream, family),
     }
   })
@@ -66,6 +71,44 @@ const OF_EVERY_KIND = [
   'region_of_no_authority',
   'key_name_shared',
 ]
+
+/** Warnings about the number of files: nothing to phones that read a list. */
+const OF_FILES = [
+  'more_files_than_phones_read',
+  'more_files_than_ios_reads',
+  'no_room_for_more_files',
+]
+
+function listOf({ kind }: Pick<Stream, 'kind'>) {
+  return KINDS.find(({ name }) => name === kind)?.list
+}
+
+/** Where the list of a stream's kind is, and whether this stream is the one in it; undefined where there is no list. */
+export function describeList(
+  stream: Pick<Stream, 'name' | 'kind'>,
+  given: ReadonlyMap<string, unknown>,
+): string | undefined {
+  const list = listOf(stream)
+  if (list === undefined) return undefined
+  const { address, variable } = list
+  const listed = list.stream(given)
+  return listed === stream.name
+    ? `Its list is at ${address}.`
+    : `The list at ${address} is that of the stream ${listed}: ${variable}=${stream.name}, where the server starts, makes it this one's.`
+}
+
+/** An address whose list is empty for ever, as its stream has another name. */
+function warnList(
+  stream: Stream,
+  streams: readonly Stream[],
+  given: ReadonlyMap<string, unknown>,
+): StreamWarning[] {
+  const listed = listOf(stream)?.stream(given)
+  const isThere = streams.some(({ name, kind }) => name === listed && kind === stream.kind)
+  if (listed === undefined || isThere) return []
+  const sentence = `There is no stream ${listed} of the kind ${stream.kind}, so that the list is empty. ${describeList(stream, given)}`
+  return [{ code: 'list_empty', sentence }]
+}
 
 function sharesKeys({ kind }: Stream): boolean {
   return ENCODERS.get(kind)?.sharesKeys === true

@@ -24,6 +24,8 @@ export const CEN_PROTOCOL: TownProtocol = {
     TOCSIN_CEN_REALM: DEMO_NAME,
     TOCSIN_CEN_APP: DEMO_APP,
   },
+  // So that few reports show a release that is split by location.
+  streamSettings: { cells: 4, cellReports: 2 },
   unit: 'numbers',
   async makePhones(count, service) {
     const publicKey = new TextDecoder().decode(await get(service, `${DEMO_NAME}/key.pem`))

@@ -12,6 +12,8 @@ export interface TownProtocol {
   readonly kind: string
   /** What the service is configured with beside the rest. */
   readonly settings: Readonly<Record<string, string>>
+  /** What its stream says beyond what every one does; left out for nothing. */
+  readonly streamSettings?: Readonly<Record<string, unknown>>
   /** What is downloaded, in the plural. */
   readonly unit: string
   makePhones(count: number, service: PhoneService): Promise<TownPhone[]>

@@ -4,11 +4,12 @@ import { readFile } from 'node:fs/promises'
 import { TocsinError } from '../errors.ts'
 import { printable } from '../format/printable.ts'
 import { FEED_FORMS } from '../kinds.ts'
-import type { TargetEvent } from '../verify/feed-form.ts'
+import type { FeedWords, TargetEvent } from '../verify/feed-form.ts'
 import { DEFAULT_LIMITS } from '../verify/limits.ts'
 import { loadTrustedKeys, type LoadedKey } from '../verify/trusted-keys.ts'
 import { VerificationError, type Verdict } from '../verify/verification-error.ts'
 import { textOption, type Command, type CommandContext } from './command.ts'
+import { counted } from './counted.ts'
 import { verifyTarget } from './verify-target.ts'
 import { requiredOption } from './with-data.ts'
 
@@ -67,10 +68,12 @@ export const verifyCommand: Command = {
       throw new TocsinError('usage', 'Say what to verify: one URL, folder or file.')
     const keys = await loadKeyOption(context)
     const document = startDocument()
+    let words = WORDS
     const options = { signal: context.signal, forms: FEED_FORMS }
     try {
       for await (const event of verifyTarget(target, keys, DEFAULT_LIMITS, options)) {
         addToDocument(document, event)
+        if (event.type === 'file') words = event.export.words ?? WORDS
         printFile(context, event)
       }
     } catch (error) {
@@ -80,7 +83,7 @@ export const verifyCommand: Command = {
       if (!(error instanceof VerificationError)) throw error
       stopEarly(context, document, error)
     }
-    printSummary(context, document)
+    printSummary(context, document, words)
     return { document, exitCode: document.valid ? 0 : 1 }
   },
 }
@@ -175,25 +178,31 @@ function refuse(document: VerifyDocument, error: VerificationError, file?: strin
   document.problem = file === undefined ? error.message : `${file}: ${error.message}`
 }
 
+const WORDS: FeedWords = { key: 'key', revised: 'revised' }
+
+function countKeys(keys: number, revisedKeys: number, { key, revised }: FeedWords): string {
+  return `${counted(keys, key)}, ${revisedKeys} ${revised}`
+}
+
 function printFile(context: CommandContext, event: TargetEvent): void {
   if (event.type === 'refused') {
     const { verdict, code, message } = event.error
     context.print(`${event.file}  ${verdict}: ${code}: ${message}`)
     return
   }
-  const { keys, revisedKeys, findings } = event.export
-  context.print(`${event.file}  valid: ${keys} keys, ${revisedKeys} revised`)
+  const { keys, revisedKeys, findings, words = WORDS } = event.export
+  context.print(`${event.file}  valid: ${countKeys(keys, revisedKeys, words)}`)
   for (const { code, sentence } of findings) context.print(`  ${code}: ${sentence}`)
 }
 
-function printSummary(context: CommandContext, document: VerifyDocument): void {
+function printSummary(context: CommandContext, document: VerifyDocument, words: FeedWords): void {
   const { verdict, files, keys, revisedKeys, region, start, end, code, problem } = document
-  const count = `${files.length} ${files.length === 1 ? 'file' : 'files'}`
+  const count = counted(files.length, 'file')
   if (!document.valid) context.print(`${verdict}: ${code}: ${problem}`)
   else if (start === null || end === null) context.print('valid: the index lists no file yet.')
   else
     context.print(
-      `valid: ${count}, ${keys} keys, ${revisedKeys} revised, ${region === null ? '' : `region ${region}, `}from ${formatTime(start)} to ${formatTime(end)}, signed by ${document.signatures
+      `valid: ${count}, ${countKeys(keys, revisedKeys, words)}, ${region === null ? '' : `region ${region}, `}from ${formatTime(start)} to ${formatTime(end)}, signed by ${document.signatures
         .filter((signature) => signature.verdict === 'trusted')
         .map(({ keyId, keyVersion }) => `${keyId} ${keyVersion}`)
         .join(', ')}`,

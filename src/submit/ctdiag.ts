@@ -9,6 +9,7 @@ import { fingerprintRequest } from './fingerprint.ts'
 import { countKeys, judgeReport, platformOf } from './judge-report.ts'
 import {
   DAY_RECORDS,
+  hasZeros,
   parseRecords,
   RECORDS,
   refuseUntakeable,
@@ -125,7 +126,7 @@ function refusePart(
   const isToldBetter =
     judged instanceof TocsinError
       ? judged.code === 'bad_request'
-      : judged.outcomes.some((outcome) => problemOf(outcome) !== undefined)
+      : hasZeros(keys) || judged.outcomes.some((outcome) => problemOf(outcome) !== undefined)
   if (!isToldBetter) return judged
   try {
     refuseUntakeable(keys, now)

@@ -88,20 +88,31 @@ export function parseRecords(body: Uint8Array, form: CtdiagForm, maxKeys: number
   return [...keys.values()]
 }
 
+/** No random key is this one; and an app that goes on behind it, as the last of its list, gets everything each time. */
+const ZEROS = encodeBase64(new Uint8Array(KEY_LENGTH))
+
+/** Whether one of the keys is nothing but zeros: the rules of all keys take it. */
+export function hasZeros(keys: readonly RecordedKey[]): boolean {
+  return keys.some(({ key }) => key === ZEROS)
+}
+
 /**
  * Refuses a body with a key that can't be taken: an app of these APIs is told of a whole upload or of none.
  *
- * @throws TocsinError `bad_request` when a key is too old, starts in the future, has a risk beyond 8, or when keys overlap
+ * @throws TocsinError `bad_request` when a key is too old, starts in the future, has a risk beyond 8 or nothing but zeros, or when
+ * keys overlap
  */
 export function refuseUntakeable(keys: readonly RecordedKey[], now: Date): void {
   // None of these rules asks for the onset.
   const { sorted, outcomes, passed } = judgeKeys(keys, chooseOnset(0, 0, now), now)
-  const problems = outcomes
-    .flatMap((outcome, index) => {
-      const problem = problemOf(outcome)
-      return problem === undefined
-        ? []
-        : [{ record: (sorted[index] as RecordedKey).record, problem }]
+  const recorded = sorted as readonly RecordedKey[]
+  const problems = recorded
+    .flatMap(({ key, record }, index) => {
+      const problem =
+        key === ZEROS
+          ? 'it is all zeros, which no random key is: make a new one'
+          : problemOf(outcomes[index] ?? NaN)
+      return problem === undefined ? [] : [{ record, problem }]
     })
     .sort((a, b) => a.record - b.record)
   const told = problems.map(({ record, problem }) => `record ${record}: ${problem}`).join('; ')
@@ -110,5 +121,10 @@ export function refuseUntakeable(keys: readonly RecordedKey[], now: Date): void 
       'bad_request',
       `Nothing was stored, as not every key can be taken: ${told}.`,
     )
-  refuseOverlaps(passed, [])
+  refuseOverlaps(passed, [], (keys) => {
+    const records = keys
+      .flatMap(({ position }) => recorded[position]?.record ?? [])
+      .sort((a, b) => a - b)
+    return `records ${records.slice(0, -1).join(', ')} and ${records.at(-1)}`
+  })
 }

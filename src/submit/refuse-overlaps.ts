@@ -18,29 +18,45 @@ export interface KeySpan {
  * Keys may share a start (a phone that was reset makes a second key for the day), or else must not overlap.
  *
  * @param warnings are told with a refusal
+ * @param tell which keys it is about, for the end of its sentence; left out where its sentence names none
  * @throws TocsinError `bad_request`
  */
-export function refuseOverlaps(keys: readonly KeySpan[], warnings: readonly string[]): void {
+export function refuseOverlaps<Key extends KeySpan>(
+  keys: readonly Key[],
+  warnings: readonly string[],
+  tell?: (keys: readonly Key[]) => string,
+): void {
   const sorted = [...keys].sort((a, b) => a.rollingStart - b.rollingStart)
+  const sameStart = new Map<string, Key>()
+  // The key that ends last: of all, and of those that start earlier.
+  let longest: Key | undefined
+  let before: Key | undefined
   let start = -1
-  const sameStart = new Set<string>()
-  let end = -1
-  let endBefore = -1
   for (const key of sorted) {
     if (key.rollingStart !== start) {
-      endBefore = end
+      before = longest
       start = key.rollingStart
       sameStart.clear()
     }
-    sameStart.add(key.name)
-    if (key.rollingStart < endBefore)
-      throw new TocsinError('bad_request', 'The periods of the keys overlap.', { warnings })
+    sameStart.set(key.name, key)
+    if (before !== undefined && key.rollingStart < endOf(before))
+      throw new TocsinError(
+        'bad_request',
+        `The periods of the keys overlap${tell === undefined ? '' : `: ${tell([before, key])}`}.`,
+        { warnings },
+      )
     if (sameStart.size > MAX_SAME_START)
       throw new TocsinError(
         'bad_request',
-        `At most ${MAX_SAME_START} keys may share one rollingStartNumber.`,
+        tell === undefined
+          ? `At most ${MAX_SAME_START} keys may share one rollingStartNumber.`
+          : `At most ${MAX_SAME_START} keys may share one rolling start number: ${tell([...sameStart.values()])}.`,
         { warnings },
       )
-    end = Math.max(end, key.rollingStart + key.rollingPeriod)
+    if (longest === undefined || endOf(key) > endOf(longest)) longest = key
   }
+}
+
+function endOf({ rollingStart, rollingPeriod }: KeySpan): number {
+  return rollingStart + rollingPeriod
 }

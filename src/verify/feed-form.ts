@@ -6,6 +6,14 @@ import type { Limits } from './limits.ts'
 import type { LoadedKey } from './trusted-keys.ts'
 import type { VerifiedExport } from './verify-export.ts'
 
+/** What the keys of a form are called. */
+export interface FeedWords {
+  /** In the singular; the plural has an s. */
+  readonly key: string
+  /** What those are that are counted as revised. */
+  readonly revised: string
+}
+
 /** What is told of a file that is valid, whatever kind of key it holds. */
 export interface TargetFile extends Pick<
   VerifiedExport,
@@ -17,6 +25,8 @@ export interface TargetFile extends Pick<
     readonly startTimestamp: number
     readonly endTimestamp: number
   }
+  /** Left out where they are keys. */
+  readonly words?: FeedWords
 }
 
 /** What happens while files are verified. */

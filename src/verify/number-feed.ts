@@ -1,4 +1,4 @@
-// Verify: published files of contact event numbers, told in the words of every kind of key; promises that a file alone is checked like one of a feed, but for what its index says.
+// Verify: published files of contact event numbers, told as those of every kind of key; promises that a file alone is checked like one of a feed, but for what its index says.
 
 import type { FeedForm, TargetFile } from './feed-form.ts'
 import {
@@ -23,13 +23,16 @@ export const NUMBER_FEED: FeedForm = {
     describeNumbers(await verifyNumbersAlone(source, path, keys)),
 }
 
-/** Numbers in the words of keys: those that count no more are the revised ones. */
+const WORDS = { key: 'number', revised: 'removed' }
+
+/** Numbers as keys are told of: those that count no more are the revised ones. */
 function describeNumbers(numbers: VerifiedNumbers): TargetFile {
   const { kind, start, end, count, signatures, findings } = numbers
   return {
     header: { region: null, startTimestamp: start, endTimestamp: end },
     keys: kind === 'removed' ? 0 : count,
     revisedKeys: kind === 'removed' ? count : 0,
+    words: WORDS,
     signatures,
     findings,
   }
