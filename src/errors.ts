@@ -11,11 +11,6 @@ export const ERRORS = {
   bad_request: { status: 400, sentence: 'The request could not be understood.' },
   unsupported_media_type: { status: 415, sentence: 'The content type must be application/json.' },
   request_too_large: { status: 413, sentence: 'The body is larger than this address accepts.' },
-  request_headers_too_large: {
-    status: 431,
-    sentence: 'The headers are larger than this server accepts.',
-  },
-  request_timeout: { status: 408, sentence: 'The request took too long to come: send it again.' },
   unknown_health_authority_id: {
     status: 401,
     sentence:
@@ -52,6 +47,11 @@ export const ERRORS = {
       'The health authority has no region: its operator must name one, or TOCSIN_DEFAULT_REGION.',
   },
   partial_failure: { status: 200, sentence: 'Some keys were not accepted; the others were.' },
+  request_headers_too_large: {
+    status: 431,
+    sentence: 'The headers are larger than this server accepts.',
+  },
+  request_timeout: { status: 408, sentence: 'The request took too long to come: send it again.' },
   // Requests: downloads that go on where the last one ended.
   cursor_gone: {
     status: 410,

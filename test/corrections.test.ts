@@ -320,7 +320,7 @@ databaseTest(
 databaseTestOnce('few published reports take padding along, and bring it back', async (db, t) => {
   await using town = await openPublishingZone(db, t)
   const { zone, clock } = town
-  await town.addStream('us', { minimum: 500 })
+  await town.addStream('us', { minimum: 800 })
   const reports = []
   for (let count = 0; count < 25; count++) reports.push(await send(town))
   clock.advance(HOUR)
