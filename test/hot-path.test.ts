@@ -7,6 +7,7 @@ import {
   booleanArray,
   byteaArray,
   integerArray,
+  packedByteaArray,
   smallintArray,
   textArray,
 } from '../src/db/binary-array.ts'
@@ -36,6 +37,20 @@ databaseTestOnce(
     const large = [0, 2 ** 31, 2 ** 40 + 5, -3]
     assert.deepEqual((await arrive('bigint', bigintArray(large)))?.map(Number), large)
     assert.deepEqual(await arrive('bytea', byteaArray([])), [])
+    const packed = randomBytes(48)
+    const taken = [0, 16, 32].map((from) => packed.subarray(from, from + 16))
+    assert.deepEqual(await arrive('bytea', packedByteaArray(packed, 16)), taken)
+    assert.deepEqual(await arrive('bytea', packedByteaArray(Buffer.alloc(0), 16)), [])
+    assert.deepEqual(await arrive('integer', integerArray(Int32Array.of(-1, 7))), [-1, 7])
+    // What does not fit is never stored as something else.
+    for (const make of [
+      () => smallintArray([32_768]),
+      () => integerArray([2 ** 31]),
+      () => bigintArray([2 ** 53]),
+      () => integerArray([1.5]),
+      () => smallintArray([NaN]),
+    ])
+      assert.throws(make, RangeError)
     assert.deepEqual(await arrive('text', textArray([])), [])
   },
 )

@@ -64,6 +64,8 @@ export function booleanArray(values: readonly boolean[]): Buffer {
   return array
 }
 
+// Each is spelt out: a function called for every value takes several times as long, and a group of submissions has thousands.
+
 /** smallint[] */
 export function smallintArray(values: ArrayLike<number>): Buffer {
   const { array, view } = startArray(HEADER + values.length * 6, 21, values.length, false)
