@@ -45,7 +45,14 @@ function begin(client: PoolClient): {
   const query = async (statement: Statement) => {
     // Work that goes on after its neighbour failed would be carried out behind the rollback, and stay.
     if (over) throw new Error('the transaction is over')
-    return client.query(statement)
+    const values = [...statement.values]
+    try {
+      return await client.query({ ...statement, values })
+    } finally {
+      // What node-postgres keeps of a query outlives its answer, and the values are nearly all of it: held until V8's next
+      // collection of everything, they would bring that about several times a second.
+      values.length = 0
+    }
   }
   const last: Promise<unknown>[] = []
   const commitWith = (statements: Promise<unknown>) => {

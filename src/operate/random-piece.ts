@@ -13,7 +13,9 @@ export function randomPiece(length: number): Buffer {
     randomFillSync(pool)
     used = 0
   }
-  const piece = Buffer.from(pool.subarray(used, used + length))
+  // Not out of the slab that small buffers share: a few bytes that live long would keep all of it.
+  const piece = Buffer.allocUnsafeSlow(length)
+  pool.copy(piece, 0, used, used + length)
   // What was handed out is not left lying here.
   pool.fill(0, used, used + length)
   used += length
