@@ -15,3 +15,7 @@ test('pieces have their length, differ, and stay what they were', () => {
   )
   for (const length of [0, 1, 1024, 65_536]) assert.equal(randomPiece(length).length, length)
 })
+
+test('a piece that lives long keeps nothing else', () => {
+  assert.equal(randomPiece(16).buffer.byteLength, 16)
+})
