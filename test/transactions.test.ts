@@ -110,3 +110,24 @@ databaseTest(
     assert.deepEqual(await kept(database), [1, 3, 4])
   },
 )
+
+databaseTest('of a statement that was answered or failed no values are held', async (db, t) => {
+  await using database = await openNumbers(db.url, 1)
+  const statement = sql`insert into kept (n) values (${7})`
+  const sent: unknown[] = []
+  const insertTwice = database.transaction(async (tx) => {
+    const query = t.mock.method(tx.client, 'query')
+    await tx.query(statement)
+    await tx.query(statement).finally(() => {
+      query.mock.restore()
+      for (const call of query.mock.calls) {
+        const config: unknown = call.arguments[0]
+        sent.push((config as typeof statement).values)
+      }
+    })
+  })
+  await assert.rejects(insertTwice, /duplicate key/)
+  assert.deepEqual(sent, [[], []])
+  // The caller's own are its own.
+  assert.deepEqual(statement.values, [7])
+})
