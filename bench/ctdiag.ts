@@ -1,8 +1,8 @@
 // Bench: uploads of ct-diag-server's form, durable, against the least that a durable answer costs.
 
 import { benchDatabase } from './database.ts'
-import { alternate, type Benchmark } from './harness.ts'
-import { openSubmissionBench, WARM_ROUNDS } from './submission-bench.ts'
+import type { Benchmark } from './harness.ts'
+import { alternateWithFloors, openSubmissionBench, WARM_ROUNDS } from './submission-bench.ts'
 
 const ROUNDS = 5
 const UPLOADS = { kind: 'ctdiag' } as const
@@ -17,13 +17,13 @@ export const bench: Benchmark = {
     using submissions = openSubmissionBench()
     const ours = await submissions.startServer(database.url, 'ctdiag')
     for (let round = 0; round < WARM_ROUNDS; round++) await submissions.rate(ours, UPLOADS)
-    const floor = await submissions.startFloor(database.url, 'ctdiag')
-    const result = await alternate(
+    const floors = await submissions.startFloors(database.url, 'ctdiag')
+    const { floorPool, ...result } = await alternateWithFloors(
       ROUNDS,
       () => submissions.rate(ours, UPLOADS),
-      () => submissions.rate(floor.port, UPLOADS),
+      floors,
       report,
     )
-    return { ...result, holds: result.ratio >= 0.6, extra: { floorPool: floor.pool } }
+    return { ...result, holds: result.ratio >= 0.6, extra: { floorPool } }
   },
 }

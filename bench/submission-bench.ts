@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { makeAuthority, type TestAuthority } from '../test/key-zone.ts'
+import { median } from './harness.ts'
 import { nextMessage, Processes } from './processes.ts'
 import type { LoadOrder, LoadResult } from './submit-load.ts'
 
@@ -15,6 +16,9 @@ export const ROUND_SECONDS = 4
 export const WARM_ROUNDS = 8
 
 const FLOOR_POOLS = [4, 16, 64]
+/** Rounds in which a floor is warmed up: it does little, and has less to compile. */
+const FLOOR_WARM_ROUNDS = 2
+const FLOOR_SECONDS = 3
 // More than any machine answers, so that a round ends with its time.
 const REQUESTS_A_SECOND = 6_000
 
@@ -31,12 +35,46 @@ export interface SubmissionBench extends Disposable {
   readonly processes: Processes
   /** Starts a server on a database. @returns its port */
   startServer(databaseUrl: string, mode?: ServerMode): Promise<number>
-  /** Starts floors with connection pools of several sizes. @returns the fastest one's pool and port */
-  startFloor(databaseUrl: string, kind?: 'new' | 'ctdiag'): Promise<{ pool: number; port: number }>
+  /** Starts floors with connection pools of several sizes, and warms them up. */
+  startFloors(databaseUrl: string, kind?: 'new' | 'ctdiag'): Promise<readonly Floor[]>
   /** Sends requests to a port. @throws Error when one of them got another answer than it should */
   load(port: number, options?: RoundOptions): Promise<LoadResult>
   /** Does the same. @returns answers a second */
   rate(port: number, options?: RoundOptions): Promise<number>
+}
+
+/** The least that a durable answer costs, with a connection pool of one size. */
+export interface Floor {
+  readonly pool: number
+  /** One round. @returns answers a second */
+  rate(): Promise<number>
+}
+
+/**
+ * Measures ours and every floor in turn. Which pool is the best changes from one round to the next by chance alone, so the floor is
+ * the one that was the best in the middle of all rounds.
+ */
+export async function alternateWithFloors(
+  rounds: number,
+  ours: () => Promise<number>,
+  floors: readonly Floor[],
+  report: (line: string) => void,
+): Promise<{ value: number; floor: number; ratio: number; floorPool: number }> {
+  const values: number[] = []
+  const measured = floors.map(({ pool }) => ({ pool, rates: [] as number[] }))
+  for (let round = 1; round <= rounds; round++) {
+    values.push(await ours())
+    for (const [index, floor] of floors.entries()) measured[index]?.rates.push(await floor.rate())
+    const rates = measured.map(({ pool, rates }) => `${rates.at(-1)?.toFixed(0)} (pool of ${pool})`)
+    report(`round ${round}: ${values.at(-1)?.toFixed(0)} against ${rates.join(', ')}`)
+  }
+  const best = measured.reduce((a, b) => (median(b.rates) > median(a.rates) ? b : a))
+  return {
+    value: median(values),
+    floor: median(best.rates),
+    ratio: median(values.map((value, index) => value / (best.rates[index] ?? NaN))),
+    floorPool: best.pool,
+  }
 }
 
 /** Starts the crowd; servers follow when they are asked for. */
@@ -80,20 +118,15 @@ export function openSubmissionBench(): SubmissionBench {
     authority,
     processes,
     startServer: (databaseUrl, mode = 'ours') => start(mode, databaseUrl),
-    async startFloor(databaseUrl, kind = 'new') {
-      const ports = new Map<number, number>()
-      for (const pool of FLOOR_POOLS)
-        ports.set(pool, await start(`floor ${kind} ${pool}`, databaseUrl))
-      let best = { pool: 0, port: 0, rate: 0 }
-      // The first round of each warms it up.
-      for (const [pool, port] of ports) {
-        const rates = [
-          await rate(port, { kind, seconds: 2 }),
-          await rate(port, { kind, seconds: 2 }),
-        ]
-        if (Math.max(...rates) > best.rate) best = { pool, port, rate: Math.max(...rates) }
+    async startFloors(databaseUrl, kind = 'new') {
+      const floors: Floor[] = []
+      for (const pool of FLOOR_POOLS) {
+        const port = await start(`floor ${kind} ${pool}`, databaseUrl)
+        floors.push({ pool, rate: () => rate(port, { kind, seconds: FLOOR_SECONDS }) })
       }
-      return best
+      for (let round = 0; round < FLOOR_WARM_ROUNDS; round++)
+        for (const floor of floors) await floor.rate()
+      return floors
     },
     load,
     rate,

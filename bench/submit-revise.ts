@@ -1,8 +1,13 @@
 // Bench: submissions of which every second one confirms keys that were likely ones before, against the least that a durable answer costs.
 
 import { benchDatabase } from './database.ts'
-import { alternate, type Benchmark } from './harness.ts'
-import { openSubmissionBench, ROUND_SECONDS, WARM_ROUNDS } from './submission-bench.ts'
+import type { Benchmark } from './harness.ts'
+import {
+  alternateWithFloors,
+  openSubmissionBench,
+  ROUND_SECONDS,
+  WARM_ROUNDS,
+} from './submission-bench.ts'
 
 const ROUNDS = 5
 const GOAL = 0.4
@@ -21,8 +26,8 @@ export const bench: Benchmark = {
     const revise = () => submissions.rate(ours, { kind: 'revised', requests: REQUESTS })
     for (let round = 0; round < WARM_ROUNDS; round++) await submissions.rate(ours)
     await revise()
-    const floor = await submissions.startFloor(database.url)
-    const result = await alternate(ROUNDS, revise, () => submissions.rate(floor.port), report)
-    return { ...result, holds: result.ratio >= GOAL, extra: { floorPool: floor.pool } }
+    const floors = await submissions.startFloors(database.url)
+    const { floorPool, ...result } = await alternateWithFloors(ROUNDS, revise, floors, report)
+    return { ...result, holds: result.ratio >= GOAL, extra: { floorPool } }
   },
 }
