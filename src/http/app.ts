@@ -12,7 +12,7 @@ import { clientAddress } from './client-address.ts'
 import { createServer } from './create-server.ts'
 import { createDecoys, isDecoy } from './decoys.ts'
 import { asTocsinError, createRefusals } from './request-faults.ts'
-import { BEYOND_LIMIT, createReadBody } from './read-body.ts'
+import { BEYOND_LIMIT, createReadBody, ROOM_FOR_LARGE } from './read-body.ts'
 import {
   pathOf,
   queryOf,
@@ -43,6 +43,8 @@ export interface AppOptions {
   readonly trustedProxies?: number
   /** The time of day; the machine's when it is left out. */
   readonly now?: () => Date
+  /** Bytes for bodies of more than 64,000, those of all connections together; 256 MiB when it is left out. */
+  readonly roomForLarge?: number
   /** Where requests are counted; nowhere when it is left out. */
   readonly metrics?: Pick<Metrics, 'countRequest' | 'countSubmission'>
 }
@@ -57,6 +59,7 @@ export async function buildApp(
     maintenance = false,
     metrics,
     trustedProxies = 0,
+    roomForLarge = ROOM_FOR_LARGE,
     now = () => systemClock.now(),
   }: AppOptions = {},
 ): Promise<FastifyInstance> {
@@ -126,7 +129,7 @@ export async function buildApp(
   app.setValidatorCompiler(() => () => true)
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', createReadBody())
+  app.addContentTypeParser('*', createReadBody(roomForLarge))
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',

@@ -19,8 +19,8 @@ const EMPTY = Buffer.alloc(0)
 
 /** Bodies up to this limit are as many as there are connections. */
 const SMALL = 64_000
-/** Room for larger ones, that of all connections together. */
-const ROOM_FOR_LARGE = 256 << 20
+/** Room for larger ones, that of all connections together, in bytes. */
+export const ROOM_FOR_LARGE = 256 << 20
 
 /** Reads a body as the framework wants it: to a Buffer, or {@link BEYOND_LIMIT}. */
 export type ReadBody = (
@@ -30,8 +30,8 @@ export type ReadBody = (
   done: (error: Error | null, body?: unknown) => void,
 ) => void
 
-/** What reads the bodies of one server. Who sends large ones slowly finds no room at some point, and keeps nobody else from sending small ones. */
-export function createReadBody(): ReadBody {
+/** What reads the bodies of one server. Who sends large ones slowly finds no room at some point, and keeps nobody else from sending small ones. @param room for large ones, in bytes */
+export function createReadBody(room: number): ReadBody {
   let large = 0
   return (request, payload, done) => {
     if (request.routeOptions.bodyLimit <= SMALL) {
@@ -41,7 +41,7 @@ export function createReadBody(): ReadBody {
     // What is taken grows with what has come: whoever announces much and sends nothing keeps nobody else out.
     let own = 0
     const takeRoom = (bytes: number) => {
-      if (large + bytes - own > ROOM_FOR_LARGE) return false
+      if (large + bytes - own > room) return false
       large += bytes - own
       own = bytes
       return true
