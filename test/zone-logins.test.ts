@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { schemaOf, ZONES, type Zone } from '../src/db/zones.ts'
 import type { OpenOptions } from '../src/operate/open-zones.ts'
 import { asLogin, assertDenied, openBoth, otherOf } from './both-zones.ts'
+import { dropping } from './create-database.ts'
 import { databaseTest, type TestDatabase } from './database.ts'
 import { asOwner, nameOf } from './submitting-zone.ts'
 import { temporaryFolder } from './temporary-folder.ts'
@@ -58,7 +59,8 @@ async function makeLogins(db: TestDatabase, t: TestContext): Promise<Record<Zone
   t.after(() =>
     asOwner(
       db,
-      names.map((name) => `drop role ${name}`),
+      // What they may do in the database goes with it.
+      [...dropping(nameOf(db)), ...names.map((name) => `drop role ${name}`)],
       'template1',
     ),
   )

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { parseAddress } from '../src/db/database.ts'
 import { schemaOf, ZONES } from '../src/db/zones.ts'
 import { asLogin, assertDenied, openBoth, otherOf } from './both-zones.ts'
+import { dropping } from './create-database.ts'
 import { createDatabase, emptyDatabaseTest, TEST_SERVERS, type TestDatabase } from './database.ts'
 import { asOwner, nameOf } from './submitting-zone.ts'
 import { temporaryFolder } from './temporary-folder.ts'
@@ -226,7 +227,7 @@ emptyDatabaseTest(
   async (db, t) => {
     const owner = `${nameOf(db)}_owner`
     t.after(async () => {
-      await asOwner(db, [`drop role ${owner}`], 'template1')
+      await asOwner(db, [...dropping(nameOf(db)), `drop role ${owner}`], 'template1')
     })
     await asOwner(db, [
       `create role ${owner} login createrole password 'owner'`,
