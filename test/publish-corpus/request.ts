@@ -75,16 +75,23 @@ function makeKey(change: KeyChange, index: number, { pool }: Sender): Members {
 /** The texts that the HMAC may cover: sorted by the bytes of the keys as sent, each number what its absence means. */
 function macedTexts(keys: readonly Members[]): [string, string] {
   const sorted = [...keys].sort((a, b) =>
-    Buffer.compare(Buffer.from(String(a['key'] ?? '')), Buffer.from(String(b['key'] ?? ''))),
+    Buffer.compare(Buffer.from(asText(a['key'], '')), Buffer.from(asText(b['key'], ''))),
   )
   const short = sorted.map(
     (key) =>
-      `${String(key['key'] ?? '')}.${Number(key['rollingStartNumber'] ?? 0)}.${Number(key['rollingPeriod'] ?? 144)}`,
+      `${asText(key['key'], '')}.${asText(key['rollingStartNumber'], 0)}.${asText(key['rollingPeriod'], 144)}`,
   )
   const long = short.map(
-    (text, index) => `${text}.${Number(sorted[index]?.['transmissionRisk'] ?? 0)}`,
+    (text, index) => `${text}.${asText(sorted[index]?.['transmissionRisk'], 0)}`,
   )
   return [long.join(','), short.join(',')]
+}
+
+/** Of anything that JSON can hold: an object may have a member in the place of what would make it a text. */
+function asText(value: unknown, absent: string | number): string {
+  return typeof value === 'object' && value !== null
+    ? JSON.stringify(value)
+    : String(value ?? absent)
 }
 
 function makeCertificate(
