@@ -27,29 +27,55 @@ export function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? NaN
 }
 
-/**
- * Runs two sides in turn and gives, for each, the median rate, and the median of the ratios pair by pair.
- *
- * @param report prints each round
- */
-export async function alternate(
+/** What came of sides that were measured in turn: medians, and the median of the ratios round by round. */
+export interface Alternated {
+  readonly value: number
+  readonly floor: number
+  readonly ratio: number
+}
+
+/** Runs two sides in turn. @param report prints each round */
+export function alternate(
   rounds: number,
   ours: () => Promise<number> | number,
   floor: () => Promise<number> | number,
   report?: (line: string) => void,
-): Promise<{ value: number; floor: number; ratio: number }> {
+): Promise<Alternated> {
+  return alternateWithBest(rounds, ours, [floor], report)
+}
+
+/**
+ * Runs ours and several floors in turn. Which of them is the best changes from one round to the next by chance alone: the floor is
+ * the one whose median is.
+ *
+ * @param report prints each round
+ * @returns with `best`, the floor's place among the floors
+ */
+export async function alternateWithBest(
+  rounds: number,
+  ours: () => Promise<number> | number,
+  floors: readonly (() => Promise<number> | number)[],
+  report?: (line: string) => void,
+): Promise<Alternated & { readonly best: number }> {
   const values: number[] = []
-  const floors: number[] = []
+  const rates: number[][] = floors.map(() => [])
   for (let round = 1; round <= rounds; round++) {
-    const a = await ours()
-    const b = await floor()
-    values.push(a)
-    floors.push(b)
-    report?.(`round ${round}: ${a.toFixed(0)} against ${b.toFixed(0)}, ratio ${(a / b).toFixed(2)}`)
+    const value = await ours()
+    values.push(value)
+    const shown: string[] = []
+    for (const [index, floor] of floors.entries()) {
+      const rate = await floor()
+      rates[index]?.push(rate)
+      shown.push(`${rate.toFixed(0)} (ratio ${(value / rate).toFixed(2)})`)
+    }
+    report?.(`round ${round}: ${value.toFixed(0)} against ${shown.join(', ')}`)
   }
+  const medians = rates.map(median)
+  const best = medians.indexOf(Math.max(...medians))
   return {
     value: median(values),
-    floor: median(floors),
-    ratio: median(values.map((value, index) => value / (floors[index] ?? NaN))),
+    floor: medians[best] ?? NaN,
+    ratio: median(values.map((value, index) => value / (rates[best]?.[index] ?? NaN))),
+    best,
   }
 }

@@ -31,14 +31,7 @@ export const bench: Benchmark = {
     using submissions = openSubmissionBench()
     const ours = await submissions.startServer(database.url)
     const floors = await submissions.startFloors(database.url)
-    const results: {
-      name: string
-      goal: number
-      value: number
-      floor: number
-      ratio: number
-      floorPool: number
-    }[] = []
+    const results = []
     for (const { kind, name, goal } of KINDS) {
       report(`${kind}:`)
       const refuse = () => submissions.rate(ours, { kind, seconds: SECONDS, requests: REQUESTS })

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { makeAuthority, type TestAuthority } from '../test/key-zone.ts'
-import { median } from './harness.ts'
+import { alternateWithBest, type Alternated } from './harness.ts'
 import { nextMessage, Processes } from './processes.ts'
 import type { LoadOrder, LoadResult } from './submit-load.ts'
 
@@ -50,31 +50,16 @@ export interface Floor {
   rate(): Promise<number>
 }
 
-/**
- * Measures ours and every floor in turn. Which pool is the best changes from one round to the next by chance alone, so the floor is
- * the one that was the best in the middle of all rounds.
- */
+/** Measures ours against the best of the floors, and says which it was. */
 export async function alternateWithFloors(
   rounds: number,
   ours: () => Promise<number>,
   floors: readonly Floor[],
   report: (line: string) => void,
-): Promise<{ value: number; floor: number; ratio: number; floorPool: number }> {
-  const values: number[] = []
-  const measured = floors.map(({ pool }) => ({ pool, rates: [] as number[] }))
-  for (let round = 1; round <= rounds; round++) {
-    values.push(await ours())
-    for (const [index, floor] of floors.entries()) measured[index]?.rates.push(await floor.rate())
-    const rates = measured.map(({ pool, rates }) => `${rates.at(-1)?.toFixed(0)} (pool of ${pool})`)
-    report(`round ${round}: ${values.at(-1)?.toFixed(0)} against ${rates.join(', ')}`)
-  }
-  const best = measured.reduce((a, b) => (median(b.rates) > median(a.rates) ? b : a))
-  return {
-    value: median(values),
-    floor: median(best.rates),
-    ratio: median(values.map((value, index) => value / (best.rates[index] ?? NaN))),
-    floorPool: best.pool,
-  }
+): Promise<Alternated & { readonly floorPool: number }> {
+  const rates = floors.map(({ rate }) => rate)
+  const { best, ...result } = await alternateWithBest(rounds, ours, rates, report)
+  return { ...result, floorPool: floors[best]?.pool ?? NaN }
 }
 
 /** Starts the crowd; servers follow when they are asked for. */
