@@ -5,6 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { openDatabase } from './db/database.ts'
 import { schemaOf } from './db/zones.ts'
 import { KINDS } from './kinds.ts'
+import { giveBackWhenIdle } from './operate/give-back-memory.ts'
 import type { SubmissionApi } from './submit/submission-api.ts'
 import { createPublishContext } from './submit/submission-context.ts'
 import type {
@@ -39,6 +40,7 @@ port.on('message', (message: SubmissionBatch | 'close') => {
   } else void handle(message)
 })
 port.postMessage('ready')
+giveBackWhenIdle()
 
 /** Submissions that are judged before the event loop turns: in between the group that is being committed goes on. */
 const AT_ONCE = 4

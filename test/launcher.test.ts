@@ -83,12 +83,12 @@ databaseTestOnce(
     }
     assert.match(
       await argumentsOf({}),
-      /node --max-semi-space-size=8 --max-old-space-size=256 \S+tocsin start $/,
+      /node --max-semi-space-size=8 --max-old-space-size=256 --expose-gc \S+tocsin start $/,
     )
     // What the operator sets stays.
     assert.match(
       await argumentsOf({ NODE_OPTIONS: '--max-old-space-size=512' }),
-      /node --max-semi-space-size=8 \S+tocsin start $/,
+      /node --max-semi-space-size=8 --expose-gc \S+tocsin start $/,
     )
   },
 )

@@ -32,7 +32,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   cli: [...COMMON, ...STEPS, 'config.ts', 'config-variables.ts', 'kinds.ts'],
   // The one table of kinds of key: what main and commands hand to the steps, which know no kind by name. Of cli it loads the town's phones.
   'kinds.ts': [...COMMON, ...STEPS, 'http', 'cli', 'config-variables.ts'],
-  'submission-worker.ts': ['db', 'submit', 'kinds.ts'],
+  'submission-worker.ts': ['db', 'operate', 'submit', 'kinds.ts'],
   'config.ts': ['operate', 'errors.ts', 'config-variables.ts', 'kinds.ts'],
   'config-variables.ts': ['operate'],
   'errors.ts': ['operating-errors.ts'],

@@ -7,7 +7,7 @@ import { TocsinError } from '../errors.ts'
 import type { CodeBatch } from './batch-events.ts'
 import { writeCardList } from './card-list.ts'
 import { CARD_LANGUAGES, hasCardTexts } from './card-texts.ts'
-import { writeCardSheets, type Card, type SheetDescription } from './card-sheet.ts'
+import type { Card, SheetDescription, writeCardSheets } from './card-sheet.ts'
 import { formatPaperCode, PAPER_LENGTH } from './paper-code.ts'
 import type { Realm } from './realms.ts'
 import { fillTemplate } from './text-template.ts'
@@ -52,7 +52,7 @@ export async function tryCards(
   // The widest name that a batch can get, and its longest number.
   const sheet = describeSheet({ ...batch, id: 'WWWW' }, realm, wishes)
   const card = { code: 'W'.repeat(PAPER_LENGTH), number: batch.size }
-  await writeCardSheets([card], sheet, nowhere)
+  await writeSheets([card], sheet, nowhere)
 }
 
 /** The cards as they are to be sent. When whoever takes them goes away, the rest is not made. */
@@ -67,13 +67,19 @@ export function cardsAs(
   const sheet = describeSheet(batch, realm, wishes)
   const writing =
     form === 'application/pdf'
-      ? writeCardSheets(cardsOf(codes), sheet, sink)
+      ? writeSheets(cardsOf(codes), sheet, sink)
       : form === 'text/csv'
         ? writeCardList(cardsOf(codes), sheet, sink)
         : pipeline(jsonOf(batch, cardsOf(codes), sheet), sink)
   // Whoever reads the stream hears of it there.
   writing.catch((error: unknown) => sink.destroy(error as Error))
   return sink
+}
+
+/** What prints is loaded when somebody prints: with fonts and all it takes more memory than many a server's work. */
+const writeSheets: typeof writeCardSheets = async (...given) => {
+  const { writeCardSheets } = await import('./card-sheet.ts')
+  return writeCardSheets(...given)
 }
 
 /** Cards between which others get their turn: a page of them, or a piece of a list. */

@@ -3,6 +3,7 @@
 import { relative } from 'node:path'
 import { parseConfig, type Config } from '../config.ts'
 import { systemClock } from '../operate/clock.ts'
+import { giveBackWhenIdle } from '../operate/give-back-memory.ts'
 import { identityHint } from './archives.ts'
 import { commandName, type Command } from './command.ts'
 import { demoKeysFile, setUpDemo } from './demo-deployment.ts'
@@ -31,6 +32,7 @@ export const startCommand: Command = {
     const hint = identityHint(config)
     if (hint !== undefined) context.print(`tocsin: ${hint}`)
     if (server.zones.demo) for (const line of nextSteps(server.url, config)) context.print(line)
+    giveBackWhenIdle()
     await untilStopped(context.signal)
     context.print('tocsin: stopping')
     return { document: { stopped: true } }

@@ -1,6 +1,5 @@
 // Http: the web server around the route table; promises one shape of error, one way out for every reply, and that no request changes more than its handler does.
 
-import swagger from '@fastify/swagger'
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { REFUSAL_CACHE_CONTROL } from '../distribute/public-paths.ts'
 import { TocsinError } from '../errors.ts'
@@ -11,6 +10,7 @@ import { answerDirectly, type Shared } from './answer-directly.ts'
 import { clientAddress } from './client-address.ts'
 import { createServer } from './create-server.ts'
 import { createDecoys, isDecoy } from './decoys.ts'
+import { describedWhenAsked } from './openapi.ts'
 import { asTocsinError, createRefusals } from './request-faults.ts'
 import { BEYOND_LIMIT, createReadBody, ROOM_FOR_LARGE } from './read-body.ts'
 import {
@@ -109,13 +109,16 @@ export async function buildApp(
     // The server above has answered it.
     clientErrorHandler: () => undefined,
     exposeHeadRoutes: false,
+    // Bodies are judged by the step that they belong to: what would compile schemas is not even loaded.
+    schemaController: {
+      compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas },
+    },
     logger: false,
     return503OnClosing: false,
     // A path that can't be decoded reaches no route and no other handler of errors.
     frameworkErrors: (error, _request, reply) => {
       server.finish(reply, undefined, server.refuse(undefined, error), false)
     },
-    // Bodies are judged by the step that they belong to; schemas are here for the OpenAPI document.
   })
   app.addHook('preClose', (done) => {
     isClosing = true
@@ -126,28 +129,13 @@ export async function buildApp(
       reply.headers(DEMO_HEADERS)
       done()
     })
-  app.setValidatorCompiler(() => () => true)
-  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', createReadBody(roomForLarge))
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Tocsin',
-        description: 'A backend for privacy-preserving contact tracing.',
-        version,
-        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
-      },
-    },
-  })
   for (const route of routes) addRoute(app, route, server)
   refuseOtherMethods(app, routes)
-  let document: Buffer | undefined
-  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
-    reply
-      .header('content-type', 'application/json')
-      .send((document ??= Buffer.from(`${JSON.stringify(app.swagger(), null, 2)}\n`))),
+  const document = describedWhenAsked(routes, version)
+  app.get('/openapi.json', async (_request, reply) =>
+    reply.header('content-type', 'application/json').send(await document()),
   )
   app.setNotFoundHandler((_request, reply) => {
     const answer = server.refuse(undefined, new TocsinError('not_found'))
@@ -159,6 +147,10 @@ export async function buildApp(
     server.finish(reply, route, server.refuse(route, error), isDecoy(route, request.headers))
   })
   return app
+}
+
+function noSchemas(): never {
+  throw new Error('schemas are for the OpenAPI document alone')
 }
 
 /** What all routes of one server share. */
@@ -180,7 +172,6 @@ function addRoute(app: FastifyInstance, route: Route, server: Server): void {
     url: route.url,
     bodyLimit: route.bodyLimit ?? DEFAULT_BODY_LIMIT,
     config: { route },
-    schema: openApiSchema(route),
     // Before the body is read, whatever it is, and in the words that existing apps know.
     onRequest: (request, _reply, done) => {
       // The framework refuses what is no content type.
@@ -225,23 +216,6 @@ function addRoute(app: FastifyInstance, route: Route, server: Server): void {
   })
 }
 
-function openApiSchema(route: Route) {
-  return {
-    operationId: route.operationId,
-    summary: route.summary,
-    tags: [route.tag],
-    ...(route.params === undefined ? {} : { params: route.params }),
-    ...(route.headers === undefined ? {} : { headers: route.headers }),
-    ...(route.requestBody === undefined ? {} : { body: route.requestBody }),
-    response: Object.fromEntries(
-      Object.entries(route.replies).map(([status, { description, schema, contentType }]) => [
-        status,
-        { description, content: { [contentType ?? 'application/json']: { schema: schema ?? {} } } },
-      ]),
-    ),
-  }
-}
-
 // What a client may try on an address that takes other methods.
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const
 
@@ -252,7 +226,6 @@ function refuseOtherMethods(app: FastifyInstance, routes: readonly Route[]): voi
     app.route({
       method: METHODS.filter((method) => !allowed.has(method)),
       url,
-      schema: { hide: true },
       config: { route: taken[0] },
       handler: (_request, reply) => {
         reply.header('allow', METHODS.filter((method) => allowed.has(method)).join(', '))

@@ -1,12 +1,8 @@
 // Http: the server under the web framework; promises that no client can hold a connection, or memory, for as long as it likes, and that what is no request gets its answer in its turn.
 
-import {
-  createServer as createHttpServer,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from 'node:http'
+import type { RequestListener, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { createServer as createHttpServer } from './node-http.ts'
 import { RETRY_AFTER_SECONDS } from './route.ts'
 
 /** Requests of one connection that may be unanswered at once. Hardly any client sends a second one before the first answer. */

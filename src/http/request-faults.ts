@@ -1,10 +1,10 @@
 // Http: what is said of a fault that was found below our own code, by the web framework or by Node.js; promises codes of the one table alone, and nothing of whoever found it.
 
 import type { FastifyError } from 'fastify'
-import { STATUS_CODES } from 'node:http'
 import { TocsinError, type ErrorCode } from '../errors.ts'
 import { sendDirectly, type Shared } from './answer-directly.ts'
 import type { Refusals } from './create-server.ts'
+import { STATUS_CODES } from './node-http.ts'
 
 // What may come while a body is read, and what we say to it.
 const FRAMEWORK_ERRORS: Readonly<Record<string, ErrorCode>> = {
