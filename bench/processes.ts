@@ -6,11 +6,17 @@ import { fork, type ChildProcess } from 'node:child_process'
 export class Processes implements Disposable {
   readonly #children: ChildProcess[] = []
 
-  /** Starts a file of this folder. @param flags for Node.js */
-  fork(file: string, args: readonly string[], flags: readonly string[] = []): ChildProcess {
+  /** Starts a file of this folder. @param flags for Node.js @param environment beside this process's */
+  fork(
+    file: string,
+    args: readonly string[],
+    flags: readonly string[] = [],
+    environment: Readonly<Record<string, string>> = {},
+  ): ChildProcess {
     return this.add(
       fork(new URL(file, import.meta.url), args, {
         execArgv: [...flags],
+        env: { ...environment, ...process.env },
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       }),
     )

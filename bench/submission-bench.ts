@@ -3,6 +3,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import commandServer from '../bin/server.json' with { type: 'json' }
 import { makeAuthority, type TestAuthority } from '../test/key-zone.ts'
 import { alternateWithBest, type Alternated } from './harness.ts'
 import { nextMessage, Processes } from './processes.ts'
@@ -79,8 +80,10 @@ export function openSubmissionBench(): SubmissionBench {
   const start = (mode: string, databaseUrl: string) => {
     const own = join(folder, `server-${servers++}`)
     mkdirSync(own)
+    // As the command starts a server.
+    const args = [mode, databaseUrl, authorityFile, own]
     return nextMessage<number>(
-      processes.fork('./submit-server.ts', [mode, databaseUrl, authorityFile, own]),
+      processes.fork('./submit-server.ts', args, commandServer.flags, commandServer.environment),
     )
   }
   const load: SubmissionBench['load'] = async (port, options = {}) => {

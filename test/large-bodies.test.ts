@@ -97,6 +97,33 @@ test('a body beyond the limit is refused, and the connection serves what follows
   })
 })
 
+test('what bodies lay in is collected every 4 MiB of them, refused ones included', async (t) => {
+  const limit = 60_000
+  const { connectOnce } = await serve(t, () => Promise.resolve({ status: 200, json: 1 }), limit)
+  const { socket, answers } = connectOnce()
+  const collected: unknown[] = []
+  const value = (options: unknown) => void collected.push(options)
+  Object.defineProperty(globalThis, 'gc', { value, configurable: true })
+  t.after(() => Reflect.deleteProperty(globalThis, 'gc'))
+  const bodies = [
+    announced(limit),
+    announced(limit + 1),
+    inChunks(limit - 1),
+    inChunks(limit, limit),
+  ]
+  const bytes = 5 * limit
+  let sent = 0
+  for (const _ of Array(Math.ceil((9 << 20) / bytes)))
+    for (const body of bodies) {
+      socket.write(body)
+      await answers(++sent)
+    }
+  assert.deepEqual(
+    collected,
+    Array.from({ length: 2 }, () => ({ type: 'minor', execution: 'sync' })),
+  )
+})
+
 test('a body in pieces of a byte each takes no more room than its limit', async (t) => {
   const { socket, answers } = await connectTo(t)
   const before = process.memoryUsage().arrayBuffers
