@@ -20,7 +20,7 @@ const FLOOR_POOLS = [4, 16, 64]
 /** Rounds in which a floor is warmed up: it does little, and has less to compile. */
 const FLOOR_WARM_ROUNDS = 2
 const FLOOR_SECONDS = 3
-// More than any machine answers, so that a round ends with its time.
+// More than a server answers, so that a round ends with its time; a fast floor may use them up earlier, and is measured until then.
 const REQUESTS_A_SECOND = 6_000
 
 /** The load of a round; what is left out is as `submit` has it. */
