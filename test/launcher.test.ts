@@ -83,11 +83,11 @@ databaseTestOnce(
     }
     assert.match(
       await argumentsOf({}),
-      /node --max-semi-space-size=8 --max-old-space-size=256 --expose-gc \S+tocsin start $/,
+      /node --max-semi-space-size=8 --max-old-space-size=512 --expose-gc \S+tocsin start $/,
     )
     // What the operator sets stays.
     assert.match(
-      await argumentsOf({ NODE_OPTIONS: '--max-old-space-size=512' }),
+      await argumentsOf({ NODE_OPTIONS: '--max-old-space-size=1024' }),
       /node --max-semi-space-size=8 --expose-gc \S+tocsin start $/,
     )
   },
