@@ -16,6 +16,11 @@ const names = process.argv.slice(2)
 const files = globSync(['src/**/*.test.ts', 'test/**/*.test.ts']).filter(
   (file) => names.length === 0 || names.some((name) => file.includes(name)),
 )
+// Without a file, Node.js would take every file of these folders for a test.
+if (files.length === 0) {
+  process.stderr.write(`No file of tests has ${names.join(' or ')} in its name.\n`)
+  process.exit(2)
+}
 const folder = await mkdtemp(join(tmpdir(), 'tocsin-tests-'))
 const embeddedFolder = await mkdtemp(join(await roomyFolder(), 'tocsin-tests-'))
 const embedded = await startEmbedded(embeddedFolder)
