@@ -71,11 +71,13 @@ databaseTestOnce(
   async (db, t) => {
     if (process.platform !== 'linux') return t.skip('only /proc tells with what a process runs')
     const env = await environment(db, t)
+    let variables = ''
     const argumentsOf = async (more: Record<string, string>) => {
       let found = ''
       const run = [process.execPath, COMMAND, 'start'] as const
       const status = await stopped(run, { ...env, ...more }, (child) => {
         found = readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+        variables = readFileSync(`/proc/${child.pid}/environ`, 'utf8').replaceAll('\0', '\n')
         child.kill()
       })
       assert.equal(status, 0)
@@ -85,10 +87,12 @@ databaseTestOnce(
       await argumentsOf({}),
       /node --max-semi-space-size=8 --max-old-space-size=512 --expose-gc \S+tocsin start $/,
     )
+    assert.match(variables, /^MALLOC_ARENA_MAX=1$/m)
     // What the operator sets stays.
     assert.match(
-      await argumentsOf({ NODE_OPTIONS: '--max-old-space-size=1024' }),
+      await argumentsOf({ NODE_OPTIONS: '--max-old-space-size=1024', MALLOC_ARENA_MAX: '3' }),
       /node --max-semi-space-size=8 --expose-gc \S+tocsin start $/,
     )
+    assert.match(variables, /^MALLOC_ARENA_MAX=3$/m)
   },
 )

@@ -47,18 +47,16 @@ databaseTestOnce(
       },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
+    t.after(() => child.kill())
     const served = await addressOf(child)
-    const isLoaded = async () => {
-      const closed = once(child, 'close')
-      child.kill()
-      await closed
-      return JSON.parse(readFileSync(witnessed, 'utf8')) as {
-        packages: string[]
-        builtin: string[]
-      }
-    }
     assert.equal((await fetch(`${served}/health`)).status, 200)
-    const { packages, builtin } = await isLoaded()
+    const closed = once(child, 'close')
+    child.kill()
+    await closed
+    const { packages, builtin } = JSON.parse(readFileSync(witnessed, 'utf8')) as {
+      packages: string[]
+      builtin: string[]
+    }
     assert.ok(packages.includes('fastify') && packages.includes('pg'), 'the witness sees packages')
     const unwanted = /^(pdfkit|fontkit|qrcode|yaml|ajv|fast-uri|@fastify\/swagger|prom-client)$/
     assert.deepEqual(
